@@ -1,21 +1,21 @@
 /**
  * What an engine is. The worker program is generic: it moves frames, measures and limits. An engine says what preparing code and
- * executing it mean. It is synchronous, has no state of its own and gets everything that it needs handed in.
+ * executing it mean. It has no state of its own and gets everything that it needs handed in.
  */
 import type { WasmCrypto } from "../crypto/wasm_crypto.ts";
 
 /** One engine: the module `worker/engine.ts` exports it by the name `engine`. */
 export interface Engine {
   /** Turns code into an artifact, or throws {@linkcode PrepareFailure}. */
-  prepare(input: PrepareInput, services: EngineServices): PreparedCode;
+  prepare(input: PrepareInput, services: EngineServices): PreparedCode | Promise<PreparedCode>;
   /** Makes an artifact ready to run, or throws {@linkcode ExecuteFailure} of the kind `runtime-construction`. */
-  load(artifact: Uint8Array, services: EngineServices): LoadedCode;
+  load(artifact: Uint8Array, services: EngineServices): LoadedCode | Promise<LoadedCode>;
 }
 
 /** Code that is loaded once and run many times. */
 export interface LoadedCode {
   /** Runs the code once in a fresh instance, or throws {@linkcode ExecuteFailure}. */
-  run(input: ExecuteInput): Executed;
+  run(input: ExecuteInput): Executed | Promise<Executed>;
 }
 
 /** What the worker hands to an engine. */

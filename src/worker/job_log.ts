@@ -1,0 +1,44 @@
+/** The log that a job's code writes, bounded: the last entries count, since a panic is the last thing that code says. */
+import type { LogSink } from "../engine/engine.ts";
+import { MAX_LOG_BYTES, MAX_LOG_ENTRIES, MAX_MESSAGE_BYTES, type WireLogEntry } from "../protocol/messages.ts";
+import { clip } from "./clip.ts";
+
+const MAX_TARGET_BYTES = 256;
+
+/** Keeps the last entries within the limits and counts the ones that had to go. */
+export class JobLog implements LogSink {
+  readonly #entries: WireLogEntry[] = [];
+  #bytes = 0;
+  #dropped = 0;
+
+  add(level: number, target: string, message: string): void {
+    const entry = {
+      level: level & 0xff,
+      target: clip(target, MAX_TARGET_BYTES),
+      message: clip(message, MAX_MESSAGE_BYTES),
+    };
+    this.#entries.push(entry);
+    this.#bytes += sizeOf(entry);
+    while (this.#bytes > MAX_LOG_BYTES || this.#entries.length > MAX_LOG_ENTRIES) {
+      const oldest = this.#entries.shift();
+      if (!oldest) return;
+      this.#bytes -= sizeOf(oldest);
+      this.#dropped++;
+    }
+  }
+
+  /** The entries that were kept, oldest first. */
+  get entries(): WireLogEntry[] {
+    return this.#entries;
+  }
+
+  /** How many entries before them were not. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+}
+
+/** At most three bytes of UTF-8 stand for one UTF-16 unit. */
+function sizeOf(entry: WireLogEntry): number {
+  return 3 * (entry.target.length + entry.message.length);
+}

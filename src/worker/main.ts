@@ -1,0 +1,77 @@
+/**
+ * The program that runs inside the sandbox: `main.js prepare-worker|execute-worker KILN_VERSION DENO_VERSION`. It answers requests on
+ * its standard input until that ends, which is also how a worker notices that its host is gone.
+ */
+import { WasmCrypto } from "../crypto/wasm_crypto.ts";
+import type { EngineServices } from "../engine/engine.ts";
+import {
+  BIND_REQUEST,
+  BIND_RESPONSE,
+  EXECUTE_REQUEST,
+  EXECUTE_RESPONSE,
+  HANDSHAKE,
+  PREPARE_REQUEST,
+  PREPARE_RESPONSE,
+  READY,
+} from "../protocol/messages.ts";
+import { KILN_VERSION } from "../protocol/version.ts";
+import { engine } from "./engine.ts";
+import { bindJob, executeJob } from "./execute.ts";
+import { prepareJob } from "./prepare.ts";
+import { readMessage, writeMessage } from "./stdio.ts";
+
+async function main(
+  kind: string | undefined,
+  kilnVersion: string | undefined,
+  denoVersion: string | undefined,
+): Promise<void> {
+  checkVersions(kilnVersion, denoVersion);
+  // Standard output belongs to the frames.
+  // deno-lint-ignore no-console
+  console.log = console.info = console.debug = console.error;
+  const services = shakeHands();
+  if (kind === "prepare-worker") await serveJobs(services);
+  else if (kind === "execute-worker") await serveArtifact(services);
+  else throw new Error(`Unknown kind of worker: "${kind}", prepare-worker or execute-worker wanted`);
+}
+
+function checkVersions(kilnVersion: string | undefined, denoVersion: string | undefined): void {
+  const wanted = `Kiln ${kilnVersion} on Deno ${denoVersion}`;
+  const here = `Kiln ${KILN_VERSION} on Deno ${Deno.version.deno}`;
+  if (wanted !== here) throw new Error(`Version mismatch: the host is ${wanted}, this worker is ${here}`);
+}
+
+function shakeHands(): EngineServices {
+  const handshake = readMessage(HANDSHAKE);
+  if (!handshake) throw new Error("The host ended before the handshake");
+  checkVersions(handshake.kilnVersion, handshake.denoVersion);
+  const services = { crypto: new WasmCrypto(handshake.cryptoWasm) };
+  const { deno, v8 } = Deno.version;
+  writeMessage(READY, {
+    requestId: handshake.requestId,
+    kilnVersion: KILN_VERSION,
+    denoVersion: deno,
+    v8Version: v8,
+  });
+  return services;
+}
+
+async function serveJobs(services: EngineServices): Promise<void> {
+  for (let request = readMessage(PREPARE_REQUEST); request; request = readMessage(PREPARE_REQUEST)) {
+    writeMessage(PREPARE_RESPONSE, await prepareJob(engine, services, request));
+  }
+}
+
+/** A worker serves one artifact for its life: two PVFs never share a process. */
+async function serveArtifact(services: EngineServices): Promise<void> {
+  const bind = readMessage(BIND_REQUEST);
+  if (!bind) return;
+  const { response, loaded } = await bindJob(engine, services, bind);
+  writeMessage(BIND_RESPONSE, response);
+  if (!loaded) return;
+  for (let request = readMessage(EXECUTE_REQUEST); request; request = readMessage(EXECUTE_REQUEST)) {
+    writeMessage(EXECUTE_RESPONSE, await executeJob(loaded, request));
+  }
+}
+
+await main(...Deno.args as [string?, string?, string?]);
