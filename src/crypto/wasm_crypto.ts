@@ -3,62 +3,98 @@
  * the bytes are handed in, so that a worker needs no package.
  */
 
-/** The functions in use. Every `&[u8]` argument is a pointer and a length, and the callee frees it. */
+/**
+ * The functions in use. Every slice of bytes is passed as pointer and length, and the callee frees it. Those that give back bytes
+ * write their pointer and length where the first argument points.
+ */
 interface CryptoExports {
   memory: WebAssembly.Memory;
   __wbindgen_malloc(bytes: number): number;
   __wbindgen_free(pointer: number, bytes: number): void;
   __wbindgen_add_to_stack_pointer(delta: number): number;
-  ext_sr_verify(...slices: number[]): number;
-  ext_ed_verify(...slices: number[]): number;
+  ext_blake2b(returned: number, data: number, length: number, key: number, keyLength: number, bytes: number): void;
+  ext_twox(returned: number, data: number, length: number, rounds: number): void;
+  ext_keccak256(returned: number, data: number, length: number): void;
+  ext_keccak512(returned: number, data: number, length: number): void;
+  ext_sha256(returned: number, data: number, length: number): void;
+  ext_secp_pub_expand(returned: number, key: number, length: number): void;
+  ext_secp_recover(returned: number, ...hashSignatureAndId: number[]): void;
+  ext_sr_verify(...signatureMessageAndKey: number[]): number;
+  ext_ed_verify(...signatureMessageAndKey: number[]): number;
 }
 
-type Digest = "ext_blake2b" | "ext_twox" | "ext_keccak256" | "ext_keccak512" | "ext_sha256" | "ext_secp_recover";
+/** What an empty slice points to: anything but null. */
+const DANGLING = 1;
+const RETURNED_BYTES = 16;
+const COMPRESSED_KEY_BYTES = 33;
+const KEY_BYTES = 65;
+/** Up to here, copying byte by byte takes less time than telling the engine to copy. */
+const SHORT_BYTES = 64;
 
-const NO_KEY = new Uint8Array();
+/** The crypto module failed, which no input makes it do as long as there is memory. */
+export class WasmCryptoError extends Error {
+  override name = "WasmCryptoError";
+}
 
-/** The hash functions and signature checks that a Polkadot host offers. All are synchronous. */
+/**
+ * The hash functions and signature checks that a Polkadot host offers. All are synchronous. A caller that hashes often can bring the
+ * array that a digest is written to, of the digest's length: making one takes longer than many a digest.
+ */
 export class WasmCrypto {
   readonly #module: WebAssembly.Module;
-  #exports: CryptoExports;
-  #memory: Uint8Array;
+  #wasm: CryptoExports;
+  /** Where functions write what they give back. */
+  #returned: number;
+  #bytes = new Uint8Array();
+  #view = new DataView(this.#bytes.buffer);
 
   constructor(wasmBytes: Uint8Array) {
     this.#module = new WebAssembly.Module(wasmBytes as BufferSource);
-    this.#exports = instantiate(this.#module);
-    this.#memory = new Uint8Array(this.#exports.memory.buffer);
+    this.#wasm = instantiate(this.#module);
+    this.#returned = this.#wasm.__wbindgen_add_to_stack_pointer(-RETURNED_BYTES);
   }
 
   /** BLAKE2b with a digest of `length` bytes. */
-  blake2b(data: Uint8Array, length: 16 | 32): Uint8Array<ArrayBuffer> {
-    return this.#digest("ext_blake2b", [data, NO_KEY], [length]);
+  blake2b(data: Uint8Array, length: 16 | 32, target = new Uint8Array(length)): Uint8Array<ArrayBuffer> {
+    return this.#guard(() => {
+      this.#wasm.ext_blake2b(this.#returned, this.#pass(data), data.length, DANGLING, 0, length);
+      return this.#takeReturned(target);
+    });
   }
 
   /** xxHash64 with the seeds 0, 1, ... joined: `length` is 8, 16 or 32 bytes. */
-  twox(data: Uint8Array, length: 8 | 16 | 32): Uint8Array<ArrayBuffer> {
-    return this.#digest("ext_twox", [data], [length / 8]);
+  twox(data: Uint8Array, length: 8 | 16 | 32, target = new Uint8Array(length)): Uint8Array<ArrayBuffer> {
+    return this.#guard(() => {
+      this.#wasm.ext_twox(this.#returned, this.#pass(data), data.length, length / 8);
+      return this.#takeReturned(target);
+    });
   }
 
   /** Keccak with a digest of `bits` bits. */
-  keccak(data: Uint8Array, bits: 256 | 512): Uint8Array<ArrayBuffer> {
-    return this.#digest(bits === 256 ? "ext_keccak256" : "ext_keccak512", [data], []);
+  keccak(data: Uint8Array, bits: 256 | 512, target = new Uint8Array(bits / 8)): Uint8Array<ArrayBuffer> {
+    return this.#guard(() => {
+      if (bits === 256) this.#wasm.ext_keccak256(this.#returned, this.#pass(data), data.length);
+      else this.#wasm.ext_keccak512(this.#returned, this.#pass(data), data.length);
+      return this.#takeReturned(target);
+    });
   }
 
   /** SHA-256. */
-  sha256(data: Uint8Array): Uint8Array<ArrayBuffer> {
-    return this.#digest("ext_sha256", [data], []);
+  sha256(data: Uint8Array, target = new Uint8Array(32)): Uint8Array<ArrayBuffer> {
+    return this.#guard(() => {
+      this.#wasm.ext_sha256(this.#returned, this.#pass(data), data.length);
+      return this.#takeReturned(target);
+    });
   }
 
   /** Whether `signature` (64 bytes) is `publicKey`'s (32 bytes) on `message`, signing context "substrate". */
   sr25519Verify(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean {
-    return this.#exports.ext_sr_verify(...this.#pass(signature), ...this.#pass(message), ...this.#pass(publicKey)) !==
-      0;
+    return this.#guard(() => this.#wasm.ext_sr_verify(...this.#passAll(signature, message, publicKey)) !== 0);
   }
 
   /** Whether `signature` (64 bytes) is `publicKey`'s (32 bytes) on `message`. */
   ed25519Verify(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean {
-    return this.#exports.ext_ed_verify(...this.#pass(signature), ...this.#pass(message), ...this.#pass(publicKey)) !==
-      0;
+    return this.#guard(() => this.#wasm.ext_ed_verify(...this.#passAll(signature, message, publicKey)) !== 0);
   }
 
   /**
@@ -67,40 +103,66 @@ export class WasmCrypto {
    */
   secp256k1Recover(hash: Uint8Array, signature: Uint8Array, recoveryId: number): Uint8Array<ArrayBuffer> | undefined {
     try {
-      return this.#digest("ext_secp_recover", [hash, signature], [recoveryId]);
+      this.#wasm.ext_secp_recover(this.#returned, ...this.#passAll(hash, signature), recoveryId);
+      return this.#takeReturned(new Uint8Array(COMPRESSED_KEY_BYTES));
     } catch (error) {
       if (!(error instanceof WebAssembly.RuntimeError)) throw error;
-      // The module panics where there is nothing to recover. That leaves its stack pointer wrong: start it anew.
-      this.#exports = instantiate(this.#module);
+      // The module panics where there is nothing to recover.
+      this.#restart();
       return undefined;
     }
   }
 
-  /** Calls a function that gives back bytes: it writes their pointer and length where its first argument points. */
-  #digest(name: Digest, slices: Uint8Array[], rest: number[]): Uint8Array<ArrayBuffer> {
-    const wasm = this.#exports;
-    const call = (wasm as unknown as Record<Digest, (...args: number[]) => void>)[name];
-    const returned = wasm.__wbindgen_add_to_stack_pointer(-16);
-    call(returned, ...slices.flatMap((slice) => this.#pass(slice)), ...rest);
-    const view = new DataView(wasm.memory.buffer);
-    const pointer = view.getUint32(returned, true);
-    const length = view.getUint32(returned + 4, true);
-    const digest = this.#bytes().slice(pointer, pointer + length);
-    wasm.__wbindgen_free(pointer, length);
-    wasm.__wbindgen_add_to_stack_pointer(16);
-    return digest;
+  /** The full form (65 bytes, the first is 4) of a compressed public key (33 bytes). */
+  secp256k1Expand(key: Uint8Array): Uint8Array<ArrayBuffer> {
+    return this.#guard(() => {
+      this.#wasm.ext_secp_pub_expand(this.#returned, this.#pass(key), key.length);
+      return this.#takeReturned(new Uint8Array(KEY_BYTES));
+    });
   }
 
-  #pass(slice: Uint8Array): [number, number] {
-    const pointer = this.#exports.__wbindgen_malloc(slice.length);
-    this.#bytes().set(slice, pointer);
-    return [pointer, slice.length];
+  /** A trap in the module must not be taken for one in the code that asks for a hash. */
+  #guard<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+      this.#restart();
+      throw new WasmCryptoError(`The crypto module failed: ${error.message}`, { cause: error });
+    }
   }
 
-  /** The module's memory; growing it leaves old views empty. */
-  #bytes(): Uint8Array<ArrayBuffer> {
-    if (this.#memory.buffer !== this.#exports.memory.buffer) this.#memory = new Uint8Array(this.#exports.memory.buffer);
-    return this.#memory as Uint8Array<ArrayBuffer>;
+  /** After a panic, the module's stack and heap are in disorder. */
+  #restart(): void {
+    this.#wasm = instantiate(this.#module);
+    this.#returned = this.#wasm.__wbindgen_add_to_stack_pointer(-RETURNED_BYTES);
+    this.#refresh();
+  }
+
+  #passAll(...slices: Uint8Array[]): number[] {
+    return slices.flatMap((slice) => [this.#pass(slice), slice.length]);
+  }
+
+  /** Copies a slice into the module's memory; the function that gets it frees it. */
+  #pass(slice: Uint8Array): number {
+    const pointer = this.#wasm.__wbindgen_malloc(slice.length);
+    if (this.#bytes.length === 0) this.#refresh();
+    copy(slice, 0, this.#bytes, pointer, slice.length);
+    return pointer;
+  }
+
+  #takeReturned(target: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+    if (this.#bytes.length === 0) this.#refresh();
+    const pointer = this.#view.getUint32(this.#returned, true);
+    copy(this.#bytes, pointer, target, 0, target.length);
+    this.#wasm.__wbindgen_free(pointer, this.#view.getUint32(this.#returned + 4, true));
+    return target;
+  }
+
+  /** Growing the memory leaves old views empty. */
+  #refresh(): void {
+    this.#bytes = new Uint8Array(this.#wasm.memory.buffer as ArrayBuffer);
+    this.#view = new DataView(this.#bytes.buffer);
   }
 }
 
@@ -113,4 +175,9 @@ function instantiate(module: WebAssembly.Module): CryptoExports {
     };
   }
   return new WebAssembly.Instance(module, { wbg: glue }).exports as unknown as CryptoExports;
+}
+
+function copy(from: Uint8Array, start: number, to: Uint8Array, at: number, length: number): void {
+  if (length > SHORT_BYTES) to.set(from.subarray(start, start + length), at);
+  else { for (let index = 0; index < length; index++) to[at + index] = from[start + index] ?? 0; }
 }

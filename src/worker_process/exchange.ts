@@ -1,0 +1,111 @@
+/**
+ * One request and its answer. Everything that can go wrong between host and worker is told apart here and nowhere else, and after
+ * anything but an answer the worker is gone.
+ */
+import { errorText } from "../error_text.ts";
+import { FrameError, type FrameKind } from "../protocol/frame.ts";
+import { ScaleError } from "../protocol/scale.ts";
+import { EndOfOutput } from "./frame_stream.ts";
+import type { WorkerProcess } from "./worker_process.ts";
+
+/** How an exchange ended. */
+export type Exchange<T> =
+  | { kind: "answered"; answer: T; wallTimeMs: number }
+  /** The worker did not take the request. */
+  | { kind: "unreachable"; message: string }
+  /** No answer within the wall-clock limit. */
+  | { kind: "timed-out"; message: string }
+  /** There was an answer, and it was not one that a worker gives. */
+  | { kind: "io-error"; message: string }
+  /** The process ended before it answered. */
+  | { kind: "died"; message: string }
+  /** V8 ended the process because its heap was full. */
+  | { kind: "out-of-memory"; message: string };
+
+/** What an exchange may take. */
+export interface ExchangeLimits {
+  /** The wall-clock limit in milliseconds. */
+  readonly timeoutMs: number;
+  /** Ends the worker at once; the exchange then rejects with the signal's reason. */
+  readonly signal: AbortSignal;
+}
+
+/** How long a process may take to end after it has closed its output. */
+const END_GRACE_MS = 1_000;
+
+/** Sends a request and waits for the answer to it. */
+export async function exchange<Q extends { requestId: number }, A extends { requestId: number }>(
+  worker: WorkerProcess,
+  request: { kind: FrameKind<Q>; message: Q },
+  answerKind: FrameKind<A>,
+  { timeoutMs, signal }: ExchangeLimits,
+): Promise<Exchange<A>> {
+  const start = performance.now();
+  const watch = watchFor(timeoutMs, signal);
+  try {
+    // The answer is waited for from the start: a worker that floods its output must not keep the host from noticing.
+    const answer = worker.receive(answerKind);
+    const sent = worker.send(request.kind, request.message).then(() => undefined, (error: unknown) => errorText(error));
+    const first = await Promise.race([
+      answer.then((answer) => ({ answer }), (error: unknown) => ({ error })),
+      watch.over,
+    ]);
+    if (first === "aborted") throw signal.reason;
+    if (first === "late") return { kind: "timed-out", message: `No answer within ${timeoutMs} ms of wall-clock time` };
+    if ("error" in first) return await explain(worker, first.error, sent);
+    const { requestId } = first.answer;
+    if (requestId !== request.message.requestId) {
+      return {
+        kind: "io-error",
+        message: `The answer is for request ${requestId}, ${request.message.requestId} wanted`,
+      };
+    }
+    return { kind: "answered", answer: first.answer, wallTimeMs: performance.now() - start };
+  } finally {
+    watch.stop();
+  }
+}
+
+/** What made the answer fail. */
+async function explain<T>(
+  worker: WorkerProcess,
+  error: unknown,
+  sent: Promise<string | undefined>,
+): Promise<Exchange<T>> {
+  if (error instanceof FrameError || error instanceof ScaleError) return { kind: "io-error", message: error.message };
+  if (!(error instanceof EndOfOutput)) return { kind: "io-error", message: errorText(error) };
+  const watch = watchFor(END_GRACE_MS);
+  try {
+    const ended = await Promise.race([worker.exited, watch.over]);
+    if (ended === "late") return { kind: "io-error", message: `${error.message}, and the process goes on` };
+  } finally {
+    watch.stop();
+  }
+  const message = `The worker process ${await worker.describeEnd()}`;
+  const unsent = await sent;
+  if (unsent !== undefined) {
+    return { kind: "unreachable", message: `The worker did not take the request (${unsent}). ${message}` };
+  }
+  return { kind: isOutOfMemory(message) ? "out-of-memory" : "died", message };
+}
+
+/** V8's own words, at the end of which it traps. */
+function isOutOfMemory(end: string): boolean {
+  return end.includes("SIGTRAP") && end.includes("out of memory");
+}
+
+/** Something that is over when the time is up or the signal says so. */
+function watchFor(timeoutMs: number, signal?: AbortSignal): { over: Promise<"late" | "aborted">; stop: () => void } {
+  const { promise, resolve } = Promise.withResolvers<"late" | "aborted">();
+  const timer = setTimeout(() => resolve("late"), timeoutMs);
+  const onAbort = (): void => resolve("aborted");
+  if (signal?.aborted) onAbort();
+  signal?.addEventListener("abort", onAbort, { once: true });
+  return {
+    over: promise,
+    stop: () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
+    },
+  };
+}

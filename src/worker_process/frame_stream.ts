@@ -1,0 +1,37 @@
+/** The host's ends of a worker's pipes. */
+import { decodeFrameBody, decodeFrameHeader, FRAME_HEADER_BYTES, type FrameKind } from "../protocol/frame.ts";
+
+/** The worker's output ended before a whole frame had come. */
+export class EndOfOutput extends Error {
+  override name = "EndOfOutput";
+}
+
+/** Frames that come from a worker. What comes is untrusted: a length is believed only up to the cap of the wanted kind. */
+export class FrameSource {
+  readonly #reader: ReadableStreamBYOBReader;
+
+  constructor(stream: ReadableStream<Uint8Array>) {
+    this.#reader = stream.getReader({ mode: "byob" });
+  }
+
+  /**
+   * The next message, which must be of this kind. Throws {@linkcode EndOfOutput}, `FrameError` or `ScaleError`.
+   */
+  async next<T>(kind: FrameKind<T>): Promise<T> {
+    const header = await this.#fill(FRAME_HEADER_BYTES, kind);
+    return decodeFrameBody(kind, await this.#fill(decodeFrameHeader(kind, header), kind));
+  }
+
+  /** Gives the stream up: what is still coming is not wanted. */
+  async cancel(): Promise<void> {
+    await this.#reader.cancel();
+  }
+
+  async #fill(length: number, kind: FrameKind<unknown>): Promise<Uint8Array> {
+    if (length === 0) return new Uint8Array();
+    const { value } = await this.#reader.read(new Uint8Array(length), { min: length });
+    const read = value?.length ?? 0;
+    if (read < length) throw new EndOfOutput(`The output ended after ${read} of ${length} bytes of ${kind.name}`);
+    return value as Uint8Array;
+  }
+}

@@ -1,0 +1,51 @@
+/** The token of a worker that waits for a job. */
+import type { WorkerProcess } from "./worker_process.ts";
+
+/**
+ * A worker with nothing to do. A job takes the process out of the token, and only a job that left the worker healthy makes a new
+ * token: a worker that is busy, lost or suspect cannot be given a job.
+ */
+export class IdleWorker {
+  #process: WorkerProcess | undefined;
+
+  constructor(process: WorkerProcess) {
+    this.#process = process;
+  }
+
+  /** The artifact file that an execute worker has bound. */
+  get boundTo(): string | undefined {
+    return this.#process?.boundTo;
+  }
+
+  get pid(): number {
+    return this.#held().pid;
+  }
+
+  /** How many jobs it was given. */
+  get jobs(): number {
+    return this.#process?.jobs ?? 0;
+  }
+
+  /** Resolves when the process has ended. */
+  get exited(): Promise<Deno.CommandStatus> {
+    return this.#held().exited;
+  }
+
+  /** Ends the process instead of giving it a job. */
+  async retire(): Promise<void> {
+    await this.take().retire();
+  }
+
+  /** The process, for a job. The token is of no use afterwards. */
+  take(): WorkerProcess {
+    const process = this.#held();
+    this.#process = undefined;
+    process.jobs++;
+    return process;
+  }
+
+  #held(): WorkerProcess {
+    if (!this.#process) throw new Error("Cannot use an idle worker: its process was taken by a job");
+    return this.#process;
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * The walls around a worker process: Deno's permissions and V8's limits. A worker reads and writes its own directory and nothing else.
+ * Each flag closes a hole that was found by trying; none is there for show.
+ */
+import type { WorkerKind } from "./worker_kind.ts";
+
+/** The heap that JavaScript itself may use in a worker. Code and memory of WebAssembly are not in it. */
+const MAX_HEAP_MIB = 256;
+
+/**
+ * The native stack of a worker. V8's default of 984 KiB is spent by some 17,000 of the smallest frames; upstream allows code 65,536
+ * values. Half of the usual 8 MiB of a main thread leaves room for what V8 itself does there.
+ */
+const STACK_KIB = 4000;
+
+/** What a worker process is started with. */
+export interface WorkerCommand {
+  readonly denoPath: string;
+  readonly kind: WorkerKind;
+  /** The worker program's main file. It is outside of the worker's directory, which the worker may write. */
+  readonly mainPath: string;
+  /** Passed on to the program, so that it can compare them with its own. */
+  readonly versions: readonly string[];
+  /** The worker's directory: absolute, without a comma, without a symbolic link in it. */
+  readonly directory: string;
+  /** The pages (64 KiB each) that a WebAssembly memory may have there: a belt for the limit that is in the module already. */
+  readonly maxMemoryPages: number;
+}
+
+/** The command that starts a worker. */
+export function workerCommand(command: WorkerCommand): Deno.Command {
+  return new Deno.Command(command.denoPath, {
+    args: [
+      "run",
+      "--quiet",
+      "--no-prompt",
+      ...isolationFlags(),
+      ...permissionFlags(command.directory),
+      `--v8-flags=${v8Flags(command.maxMemoryPages)}`,
+      command.mainPath,
+      command.kind,
+      ...command.versions,
+    ],
+    cwd: command.directory,
+    clearEnv: true,
+    env: workerEnvironment(),
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  });
+}
+
+/** Nothing is looked up, fetched, compiled or cached besides the program itself. */
+function isolationFlags(): string[] {
+  return [
+    "--no-config",
+    "--no-lock",
+    // Imports are a way out that no permission governs: both kinds have to be switched off.
+    "--no-remote",
+    "--no-npm",
+    "--node-modules-dir=none",
+    "--no-check",
+    "--no-code-cache",
+  ];
+}
+
+/** The two scoped grants are the whole sandbox; the denials say what is meant where a worker asks. */
+function permissionFlags(directory: string): string[] {
+  return [
+    `--allow-read=${directory}`,
+    `--allow-write=${directory}`,
+    "--deny-net",
+    "--deny-env",
+    "--deny-sys",
+    "--deny-run",
+    "--deny-ffi",
+    "--deny-import",
+  ];
+}
+
+function v8Flags(maxMemoryPages: number): string {
+  return `--max-old-space-size=${MAX_HEAP_MIB},--stack-size=${STACK_KIB},--wasm-max-mem-pages=${maxMemoryPages}`;
+}
+
+/** Without a home, Deno would look one up and keep `localStorage` and caches there, which all workers would share. */
+function workerEnvironment(): Record<string, string> {
+  return {
+    DENO_DIR: "/dev/null/none",
+    DENO_EMIT_CACHE_MODE: "disable",
+    DENO_NO_UPDATE_CHECK: "1",
+    DENO_DISABLE_NODE_SHIM: "1",
+    DENO_NO_PACKAGE_JSON: "1",
+    NO_COLOR: "1",
+  };
+}

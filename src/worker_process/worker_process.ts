@@ -1,0 +1,82 @@
+/** A running worker, seen from the host: its pipes, its end, its directory. */
+import { encodeFrame, type FrameKind } from "../protocol/frame.ts";
+import { FrameSource } from "./frame_stream.ts";
+import { OutputTail } from "./output_tail.ts";
+import type { WorkerDir } from "./worker_dir.ts";
+import type { WorkerKind } from "./worker_kind.ts";
+
+const STDERR_TAIL_BYTES = 8 * 1024;
+
+/** A worker process. Whoever holds it must give it back as an idle worker or {@linkcode WorkerProcess.retire} it. */
+export class WorkerProcess {
+  readonly kind: WorkerKind;
+  readonly directory: WorkerDir;
+  /** Resolves when the process has ended. */
+  readonly exited: Promise<Deno.CommandStatus>;
+  /** How many jobs it was given. */
+  jobs = 0;
+  /** The artifact file that an execute worker has bound, for its whole life. */
+  boundTo: string | undefined;
+  readonly #child: Deno.ChildProcess;
+  readonly #output: FrameSource;
+  readonly #input: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
+  readonly #stderr: OutputTail;
+  #requests = 0;
+  #retired: Promise<void> | undefined;
+
+  constructor(kind: WorkerKind, child: Deno.ChildProcess, directory: WorkerDir) {
+    this.kind = kind;
+    this.directory = directory;
+    this.exited = child.status;
+    this.#child = child;
+    this.#output = new FrameSource(child.stdout);
+    this.#input = child.stdin.getWriter();
+    this.#stderr = new OutputTail(child.stderr, STDERR_TAIL_BYTES);
+    // A worker that goes away closes its pipe; whoever writes to it is told by the write.
+    this.#input.closed.catch(() => {});
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /** A number that no other request to this worker has. */
+  nextRequestId(): number {
+    return ++this.#requests;
+  }
+
+  /** Sends a message. Rejects if the worker does not take it. */
+  async send<T>(kind: FrameKind<T>, message: T): Promise<void> {
+    await this.#input.write(encodeFrame(kind, message));
+  }
+
+  /** Receives a message, which must be of this kind. */
+  receive<T>(kind: FrameKind<T>): Promise<T> {
+    return this.#output.next(kind);
+  }
+
+  /** How the process ended and the end of what it wrote to its standard error. */
+  async describeEnd(): Promise<string> {
+    const { code, signal } = await this.exited;
+    await this.#stderr.ended;
+    const end = signal ? `received signal: ${signal}` : `exited with status ${code}`;
+    return this.#stderr.text ? `${end}: ${this.#stderr.text}` : end;
+  }
+
+  /** Ends the process, waits for its end and deletes its directory. Rejects if that cannot be deleted. */
+  retire(): Promise<void> {
+    this.#retired ??= this.#retire();
+    return this.#retired;
+  }
+
+  async #retire(): Promise<void> {
+    try {
+      this.#child.kill("SIGKILL");
+    } catch {
+      // It has ended already.
+    }
+    await this.exited;
+    await Promise.allSettled([this.#output.cancel(), this.#input.abort(), this.#stderr.ended]);
+    await this.directory.remove();
+  }
+}
