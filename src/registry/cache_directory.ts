@@ -1,0 +1,49 @@
+import { normalize } from "@std/path";
+
+/**
+ * Creates the cache directory with its parents, unless it is there, and gives back the path to use for it.
+ *
+ * That path is absolute if the permissions allow it. Permissions are granted for a path as it is spelled: through a
+ * symbolic link the host may have no access to the directory under its real path.
+ *
+ * @throws {TypeError} If the path is empty or contains a comma.
+ * @throws {Deno.errors.NotADirectory} If there is something else at the path.
+ */
+export async function openCacheDirectory(path: string): Promise<string> {
+  assertUsable(path);
+  // By the letters of the path, as permissions do it: "link/.." is where "link" is, wherever it leads.
+  const spelled = normalize(path);
+  await createDirectory(spelled);
+  const real = await Deno.realPath(spelled);
+  const chosen = await isGranted(real) ? real : spelled;
+  assertUsable(chosen);
+  return chosen;
+}
+
+/** A worker is confined by `--allow-read=PATH`, where a comma would separate two paths, and open both to it. */
+function assertUsable(path: string): void {
+  if (path === "") {
+    throw new TypeError("Cannot use the cache directory: found an empty path, the path of a directory wanted");
+  }
+  if (path.includes(",")) {
+    throw new TypeError(`Cannot use the cache directory ${path}: found a comma, a path without one wanted`);
+  }
+}
+
+async function createDirectory(path: string): Promise<void> {
+  try {
+    await Deno.mkdir(path, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    throw new Deno.errors.NotADirectory(
+      `Cannot use the cache directory ${path}: found something else there, a directory or nothing wanted`,
+      { cause: error },
+    );
+  }
+}
+
+async function isGranted(path: string): Promise<boolean> {
+  const read = await Deno.permissions.query({ name: "read", path });
+  const write = await Deno.permissions.query({ name: "write", path });
+  return read.state === "granted" && write.state === "granted";
+}
