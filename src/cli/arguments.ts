@@ -1,0 +1,85 @@
+/** What the command was asked to do. */
+import { parseArgs } from "@std/cli";
+
+/** A call that cannot be understood. */
+export class UsageError extends Error {
+  override name = "UsageError";
+}
+
+/** A call. */
+export type Call =
+  | { command: "help" }
+  | { command: "version" }
+  | { command: "precheck"; code: string; options: CallOptions }
+  | { command: "execute"; code: string; params: string[]; options: CallOptions };
+
+/** Options of a call. */
+export interface CallOptions {
+  readonly cachePath: string;
+  readonly timeoutMs?: number;
+  readonly maxMemoryPages?: number;
+  readonly json: boolean;
+}
+
+const VALUED = ["cache", "timeout", "memory-pages"] as const;
+const SWITCHES = ["json", "help", "version"] as const;
+
+/** The call that the arguments stand for. Throws {@linkcode UsageError}. */
+export function parseCall(args: readonly string[]): Call {
+  const parsed = parseArgs([...args], {
+    // Positional arguments are names of files, also those that look like numbers.
+    string: [...VALUED, "_"],
+    boolean: [...SWITCHES],
+    collect: [...VALUED],
+    alias: { help: "h", version: "V" },
+    unknown: (argument, name) => {
+      if (name !== undefined) throw new UsageError(`Unknown option "${argument}"`);
+    },
+  });
+  const [command, code, ...params] = parsed._.map(String);
+  if (parsed.help || (command === undefined && !parsed.version)) return { command: "help" };
+  if (parsed.version) return { command: "version" };
+  if (command !== "precheck" && command !== "execute") {
+    throw new UsageError(`Unknown command "${command}": precheck or execute wanted`);
+  }
+  if (code === undefined) throw new UsageError(`${command} needs CODE, the name of a file`);
+  const options = toOptions(parsed);
+  if (command === "execute") {
+    if (params.length === 0) throw new UsageError("execute needs PARAMS, the names of one or more files");
+    return { command, code, params, options };
+  }
+  if (params.length > 0) throw new UsageError(`precheck takes one file, found another: "${params[0]}"`);
+  return { command, code, options };
+}
+
+function toOptions(parsed: { json: boolean } & { [K in (typeof VALUED)[number]]?: string[] }): CallOptions {
+  const [cache, timeout, pages] = VALUED.map((name) => single(name, parsed[name]));
+  return {
+    cachePath: cache ?? "./pvf-artifacts",
+    ...(timeout !== undefined && { timeoutMs: parseDuration(timeout) }),
+    ...(pages !== undefined && { maxMemoryPages: parseWhole("--memory-pages", pages) }),
+    json: parsed.json,
+  };
+}
+
+function single(name: string, values: string[] | undefined): string | undefined {
+  if (values === undefined || values.length === 0) return undefined;
+  if (values.length > 1) throw new UsageError(`--${name} was given ${values.length} times, once wanted`);
+  if (!values[0]) throw new UsageError(`--${name} needs a value`);
+  return values[0];
+}
+
+const MS_PER_UNIT: Record<string, number> = { "": 1, ms: 1, s: 1_000, m: 60_000 };
+
+/** Milliseconds of a duration such as "1500", "1500ms", "1.5s" or "2m". */
+function parseDuration(text: string): number {
+  const [, digits, unit = ""] = /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(text) ?? [];
+  const ms = Number(digits) * (MS_PER_UNIT[unit] ?? NaN);
+  if (Number.isInteger(ms) && ms > 0) return ms;
+  throw new UsageError(`--timeout ${text} is not a duration: "2s", "1500ms" or a number of milliseconds wanted`);
+}
+
+function parseWhole(name: string, text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new UsageError(`${name} ${text} is not a whole number`);
+}

@@ -1,0 +1,328 @@
+/** The validation host: requests in, outcomes out. */
+import { deadline } from "@std/async";
+import { loadCryptoWasm } from "./crypto/load.ts";
+import { errorText } from "./error_text.ts";
+import { checkTimeout, type HostOptions, type ResolvedHostOptions, resolveHostOptions } from "./options.ts";
+import { type ExecuteOutcome, fromPrepareError, type PrecheckOutcome } from "./outcome.ts";
+import { type Preparation, Preparations } from "./preparations.ts";
+import { MAX_PARAMS_BYTES } from "./protocol/messages.ts";
+import type { Pvf } from "./pvf.ts";
+import { type JobEnd, JobQueue } from "./queue/job_queue.ts";
+import type { PreparedArtifact } from "./registry/artifact.ts";
+import { ArtifactRegistry } from "./registry/registry.ts";
+import { type ExecuteJob, runExecuteJob } from "./worker_process/execute_job.ts";
+import { WorkerProgram } from "./worker_process/program.ts";
+import { type SpawnEnvironment, SpawnError, spawnWorker } from "./worker_process/spawn.ts";
+
+/** What a call on a closed host is rejected with, and a call that closing the host cut short. */
+export class HostClosedError extends Error {
+  /** The name of the class. */
+  override name = "HostClosedError";
+}
+
+/** Options of {@linkcode ValidationHost.precheck}. */
+export interface PrecheckOptions {
+  /**
+   * Ends the waiting of this call, which then rejects with the signal's reason. The preparation itself goes on: others may wait for
+   * it, and the next call finds its result.
+   */
+  readonly signal?: AbortSignal;
+}
+
+/** Options of {@linkcode ValidationHost.execute}. */
+export interface ExecuteOptions {
+  /** The bytes that the code is given: for a PVF, SCALE-encoded `ValidationParams`. At most 64 MiB. */
+  readonly params: Uint8Array;
+  /**
+   * The CPU time that the job may take, in milliseconds. Waiting and preparing do not count.
+   *
+   * @default The host's `executeTimeoutMs`
+   */
+  readonly timeoutMs?: number;
+  /**
+   * Ends the job: a waiting one is not begun, the worker of a running one is killed. The call then rejects with the signal's reason.
+   */
+  readonly signal?: AbortSignal;
+}
+
+/** Options of {@linkcode ValidationHost.close}. */
+export interface CloseOptions {
+  /**
+   * Whether to finish what was asked for before. Otherwise it is cut short and its calls reject with {@linkcode HostClosedError}.
+   *
+   * @default {false}
+   */
+  readonly drain?: boolean;
+  /**
+   * How long finishing may take, in milliseconds. What is not finished then is cut short.
+   *
+   * @default No limit
+   */
+  readonly timeoutMs?: number;
+}
+
+/** A prepare worker runs no code, so it needs no limit of its own on the memory of code: all that WebAssembly can address. */
+const PREPARE_WORKER_PAGES = 65_536;
+
+/**
+ * Prepares untrusted code once, in a sandboxed worker process, keeps the result as an artifact on disk, and executes it many times in
+ * sandboxed workers.
+ *
+ * @example Whether code passes a precheck
+ * ```ts
+ * import { Pvf, ValidationHost } from "@kiln/host";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const cachePath = await Deno.makeTempDir();
+ * await using host = await ValidationHost.start({ cachePath });
+ * const pvf = await Pvf.fromCode(new TextEncoder().encode("not WebAssembly"));
+ * const outcome = await host.precheck(pvf);
+ * assertEquals(outcome.kind, "failed");
+ * assertEquals(outcome.kind === "failed" && outcome.error.kind, "prevalidation");
+ * ```
+ */
+export class ValidationHost implements AsyncDisposable {
+  /** What is prepared. To be read: only the host may change it. */
+  readonly registry: ArtifactRegistry;
+  readonly #options: ResolvedHostOptions;
+  readonly #program: WorkerProgram;
+  readonly #spawn: (...wanted: SpawnArguments) => ReturnType<typeof spawnWorker>;
+  readonly #prepareQueue: JobQueue;
+  readonly #executeQueue: JobQueue;
+  readonly #preparations: Preparations;
+  readonly #pending = new Set<Promise<unknown>>();
+  #closed: Promise<void> | undefined;
+
+  private constructor(
+    options: ResolvedHostOptions,
+    registry: ArtifactRegistry,
+    program: WorkerProgram,
+    cryptoWasm: Uint8Array,
+  ) {
+    this.registry = registry;
+    this.#options = options;
+    this.#program = program;
+    const { denoPath, spawnTimeoutMs, maxPrepareWorkers, maxExecuteWorkers } = options;
+    const environment: SpawnEnvironment = {
+      denoPath,
+      mainPath: program.mainPath,
+      cryptoWasm,
+      spawnTimeoutMs,
+      newPath: (prefix) => registry.newPath(prefix),
+    };
+    this.#spawn = (...wanted) => spawnWorker(environment, ...wanted);
+    this.#prepareQueue = new JobQueue({ ...options, maxWorkers: maxPrepareWorkers });
+    this.#executeQueue = new JobQueue({ ...options, maxWorkers: maxExecuteWorkers });
+    this.#preparations = new Preparations({
+      registry,
+      queue: this.#prepareQueue,
+      options,
+      spawn: (signal) => this.#spawn("prepare-worker", PREPARE_WORKER_PAGES, signal),
+    });
+  }
+
+  /**
+   * Starts a host: makes the cache directory, locks it, deletes what an earlier host left in it, and writes the worker program there.
+   * Workers are started when there is work for them.
+   *
+   * Requires `--allow-read` and `--allow-write` for the cache directory and `--allow-run` for `deno`, and nothing else.
+   *
+   * @param options The cache directory, limits and numbers of workers
+   * @returns The host, which has to be closed
+   * @throws {RangeError | TypeError} An option cannot be used
+   * @throws {CacheLockedError} Another host uses the directory
+   * @throws {Deno.errors.NotCapable} A permission is missing
+   *
+   * @example A fresh process for every job
+   * ```ts
+   * import { ValidationHost } from "@kiln/host";
+   *
+   * await using host = await ValidationHost.start({
+   *   cachePath: await Deno.makeTempDir(),
+   *   maxJobsPerWorker: 1,
+   * });
+   * ```
+   */
+  static async start(options: HostOptions): Promise<ValidationHost> {
+    const resolved = resolveHostOptions(options);
+    const { cachePath, now, onWarning, engineSource } = resolved;
+    const cryptoWasm = await loadCryptoWasm();
+    const registry = await ArtifactRegistry.open({ path: cachePath, now });
+    try {
+      for (const { name, error } of registry.cleanUp.failures) onWarning(`Cannot delete the leftover "${name}"`, error);
+      const program = await WorkerProgram.write(registry.newPath("kiln-worker-program-"), engineSource);
+      return new ValidationHost(resolved, registry, program, cryptoWasm);
+    } catch (error) {
+      await registry.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Whether code can be prepared, under the limits of a precheck. An artifact that is there already answers at once, and so does a
+   * failure that is remembered.
+   *
+   * @param pvf The code
+   * @param options A signal
+   * @returns What was found; a failure is a value and not an exception
+   * @throws {HostClosedError} The host is closed, or was closed meanwhile
+   *
+   * @example
+   * ```ts
+   * import { Pvf, ValidationHost } from "@kiln/host";
+   * import { assert } from "@std/assert";
+   *
+   * await using host = await ValidationHost.start({ cachePath: await Deno.makeTempDir() });
+   * const outcome = await host.precheck(await Pvf.fromCode(new Uint8Array()));
+   * assert(outcome.kind === "failed");
+   * ```
+   */
+  async precheck(pvf: Pvf, options: PrecheckOptions = {}): Promise<PrecheckOutcome> {
+    const { codeHash } = pvf;
+    const preparation = await this.#track(() => this.#preparations.forPrecheck(pvf, options.signal));
+    if (preparation.state === "failed") return { kind: "failed", codeHash, error: preparation.error };
+    return { kind: "prepared", codeHash, artifactBytes: preparation.sizeBytes, ...preparation.stats };
+  }
+
+  /**
+   * Executes code once on some parameters, in a worker that has run no other code. What is not prepared yet is prepared first.
+   *
+   * @param pvf The code
+   * @param options The parameters, a time limit, a signal
+   * @returns The verdict; a verdict against is a value and not an exception
+   * @throws {RangeError} An option cannot be used
+   * @throws {HostClosedError} The host is closed, or was closed meanwhile
+   *
+   * @example
+   * ```ts
+   * import { Pvf, ValidationHost } from "@kiln/host";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using host = await ValidationHost.start({ cachePath: await Deno.makeTempDir() });
+   * const pvf = await Pvf.fromCode(new Uint8Array());
+   * const outcome = await host.execute(pvf, { params: new Uint8Array(), timeoutMs: 2_000 });
+   * assertEquals(outcome.kind, "preparation");
+   * ```
+   */
+  async execute(pvf: Pvf, options: ExecuteOptions): Promise<ExecuteOutcome> {
+    const { params, timeoutMs = this.#options.executeTimeoutMs, signal } = options;
+    checkTimeout("timeoutMs", timeoutMs);
+    if (params.length > MAX_PARAMS_BYTES) {
+      throw new RangeError(`Cannot use params: ${params.length} bytes, at most ${MAX_PARAMS_BYTES} wanted`);
+    }
+    return await this.#track(() => this.#execute(pvf, { params, timeoutMs }, signal));
+  }
+
+  /**
+   * Closes the host: no call is accepted any more, every worker is ended, worker directories and the worker program are deleted, and
+   * the cache directory is unlocked. Artifacts stay on disk until the next start, which trusts none of them.
+   *
+   * @param options Whether to finish what was asked for before
+   *
+   * @example
+   * ```ts
+   * import { HostClosedError, Pvf, ValidationHost } from "@kiln/host";
+   * import { assertRejects } from "@std/assert";
+   *
+   * const host = await ValidationHost.start({ cachePath: await Deno.makeTempDir() });
+   * await host.close({ drain: true, timeoutMs: 1_000 });
+   * const pvf = await Pvf.fromCode(new Uint8Array());
+   * await assertRejects(() => host.precheck(pvf), HostClosedError);
+   * ```
+   */
+  async close(options: CloseOptions = {}): Promise<void> {
+    if (options.timeoutMs !== undefined) checkTimeout("timeoutMs", options.timeoutMs);
+    this.#closed ??= this.#close(options);
+    await this.#closed;
+  }
+
+  /** Closes the host and cuts short what is not finished. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #execute(
+    pvf: Pvf,
+    job: Pick<ExecuteJob, "params" | "timeoutMs">,
+    signal: AbortSignal | undefined,
+  ): Promise<ExecuteOutcome> {
+    const preparation = await this.#preparations.forExecution(pvf, signal);
+    if (preparation.state === "failed") return fromPrepareError(preparation.error);
+    const outcome = await this.#run(pvf, preparation, job, signal);
+    if (isArtifactAtFault(outcome)) {
+      const removed = await this.registry.remove(pvf.artifactId, preparation.path);
+      if (removed?.error) this.#options.onWarning(`Cannot delete the artifact "${removed.path}"`, removed.error);
+    }
+    return outcome;
+  }
+
+  async #run(
+    pvf: Pvf,
+    { path, checksum }: PreparedArtifact,
+    { params, timeoutMs }: Pick<ExecuteJob, "params" | "timeoutMs">,
+    signal: AbortSignal | undefined,
+  ): Promise<ExecuteOutcome> {
+    const codeHash = Uint8Array.fromHex(pvf.codeHash.slice(2));
+    const prepHash = Uint8Array.fromHex(pvf.prepHash.slice(2));
+    const { povBombLimitBytes } = this.#options;
+    const job = { artifact: { path, checksum, codeHash, prepHash }, params, timeoutMs, povBombLimitBytes };
+    try {
+      return await this.#executeQueue.submit<ExecuteOutcome>({
+        boundTo: path,
+        spawn: (signal) => this.#spawn("execute-worker", pvf.maxMemoryPages, signal),
+        run: (worker, signal) => runExecute(worker, job, signal),
+        unreachable: (message) => ({ kind: "internal", reason: "host-communication", message, log: [] }),
+      }, signal);
+    } catch (error) {
+      if (!(error instanceof SpawnError)) throw error;
+      return { kind: "internal", reason: "spawn", message: errorText(error), log: [] };
+    }
+  }
+
+  /** A call belongs to the host until it is settled: closing waits for it. */
+  async #track<T>(call: () => Promise<T>): Promise<T> {
+    if (this.#closed) throw new HostClosedError("Cannot use the host: it is closed");
+    const pending = call();
+    this.#pending.add(pending);
+    try {
+      return await pending;
+    } finally {
+      this.#pending.delete(pending);
+    }
+  }
+
+  async #close({ drain = false, timeoutMs }: CloseOptions): Promise<void> {
+    if (drain) await this.#drain(timeoutMs);
+    const reason = new HostClosedError("The host was closed before the call was finished");
+    await Promise.all([this.#prepareQueue.close(reason), this.#executeQueue.close(reason)]);
+    await Promise.allSettled(this.#pending);
+    try {
+      await this.#program.remove();
+    } finally {
+      await this.registry.close();
+    }
+  }
+
+  async #drain(timeoutMs: number | undefined): Promise<void> {
+    const drained = Promise.allSettled(this.#pending);
+    if (timeoutMs === undefined) return void await drained;
+    try {
+      await deadline(drained, timeoutMs);
+    } catch (error) {
+      if (!(error instanceof DOMException)) throw error;
+    }
+  }
+}
+
+type SpawnArguments = Parameters<typeof spawnWorker> extends [unknown, ...infer Rest] ? Rest : never;
+
+async function runExecute(...args: Parameters<typeof runExecuteJob>): Promise<JobEnd<ExecuteOutcome>> {
+  const end = await runExecuteJob(...args);
+  return end.kind === "unreachable" ? end : { kind: "done", value: end.outcome, worker: end.worker };
+}
+
+/** Such an artifact is removed before the caller is told, so that a retry prepares anew. */
+function isArtifactAtFault(outcome: ExecuteOutcome): boolean {
+  return outcome.kind === "possibly-invalid" &&
+    (outcome.reason === "corrupted-artifact" || outcome.reason === "runtime-construction");
+}

@@ -1,0 +1,167 @@
+/** What a host can be told at its start. */
+
+/** Options of `ValidationHost.start`. All but the cache directory have a default. */
+export interface HostOptions {
+  /**
+   * The directory for artifacts and worker directories. It is made if it is not there; of what is in it, only what is Kiln's own is
+   * ever deleted. One host at a time can use it. A path with a comma in it is refused: Deno reads the comma in a permission as a
+   * separator.
+   */
+  readonly cachePath: string;
+  /**
+   * The `deno` that runs the workers.
+   *
+   * @default The one that runs the host
+   */
+  readonly denoPath?: string;
+  /**
+   * How many preparations run at a time.
+   *
+   * @default {1}
+   */
+  readonly maxPrepareWorkers?: number;
+  /**
+   * How many executions run at a time. Each worker takes some 50 MB and up to the code's memory limit.
+   *
+   * @default {2}
+   */
+  readonly maxExecuteWorkers?: number;
+  /**
+   * How many jobs one worker is given. 1 means a fresh process for every job.
+   *
+   * @default {Infinity}
+   */
+  readonly maxJobsPerWorker?: number;
+  /**
+   * How long a worker may take to start, in milliseconds.
+   *
+   * @default {3000}
+   */
+  readonly spawnTimeoutMs?: number;
+  /**
+   * The CPU time that a preparation for a precheck may take, in milliseconds.
+   *
+   * @default {60000}
+   */
+  readonly precheckTimeoutMs?: number;
+  /**
+   * The CPU time that a preparation for an execution may take, in milliseconds. It is more lenient than a precheck's, since the code
+   * passed one before it came to be executed.
+   *
+   * @default {360000}
+   */
+  readonly prepareTimeoutMs?: number;
+  /**
+   * The CPU time that an execution may take where the call does not say, in milliseconds: what approval checkers have.
+   *
+   * @default {12000}
+   */
+  readonly executeTimeoutMs?: number;
+  /**
+   * The most bytes that code may have once decompressed.
+   *
+   * @default {31457280}
+   */
+  readonly codeBombLimitBytes?: number;
+  /**
+   * The most bytes that block data may have once decompressed: four times the largest PoV, for a largest PoV of 5 MiB.
+   *
+   * @default {20971520}
+   */
+  readonly povBombLimitBytes?: number;
+  /**
+   * How long a preparation that failed by no known fault of the code is not tried again, in milliseconds.
+   *
+   * @default {900000}
+   */
+  readonly prepareRetryCooldownMs?: number;
+  /**
+   * How often such a preparation is tried again.
+   *
+   * @default {5}
+   */
+  readonly maxPrepareRetries?: number;
+  /**
+   * The text, TypeScript or JavaScript, of a module that exports an `engine` for workers to use in place of the PVF engine. The text
+   * becomes the file `worker/engine.js` of the worker program, from where it may import the program's other files.
+   *
+   * @default The PVF engine
+   */
+  readonly engineSource?: string;
+  /**
+   * A clock in milliseconds, for ages and cooldowns.
+   *
+   * @default `performance.now`, which no change of the time of day disturbs
+   */
+  readonly now?: () => number;
+  /**
+   * Told what went wrong where nobody waits for an answer: a leftover that could not be deleted at the start, a worker's directory
+   * that could not be deleted at its end.
+   *
+   * @default Nobody is told
+   */
+  readonly onWarning?: (message: string, error: unknown) => void;
+}
+
+/** Options with every default filled in. */
+export type ResolvedHostOptions = Required<Omit<HostOptions, "engineSource">> & Pick<HostOptions, "engineSource">;
+
+/** A timer can wait 2^31 - 1 ms, and a job's wall-clock limit is four times its timeout. */
+const MAX_TIMEOUT_MS = Math.floor((2 ** 31 - 1) / 4);
+
+const MAX_U32 = 2 ** 32 - 1;
+
+/** Fills in the defaults. Throws a `RangeError` or `TypeError` that names the option that cannot be used. */
+export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
+  const resolved: ResolvedHostOptions = {
+    denoPath: options.denoPath ?? defaultDenoPath(),
+    maxPrepareWorkers: 1,
+    maxExecuteWorkers: 2,
+    maxJobsPerWorker: Infinity,
+    spawnTimeoutMs: 3_000,
+    precheckTimeoutMs: 60_000,
+    prepareTimeoutMs: 360_000,
+    executeTimeoutMs: 12_000,
+    codeBombLimitBytes: 30 * 2 ** 20,
+    povBombLimitBytes: 20 * 2 ** 20,
+    prepareRetryCooldownMs: 15 * 60_000,
+    maxPrepareRetries: 5,
+    now: () => performance.now(),
+    onWarning: () => {},
+    ...given(options),
+    cachePath: options.cachePath,
+  };
+  if (typeof resolved.cachePath !== "string" || resolved.cachePath === "") {
+    throw new TypeError(`Cannot use cachePath ${JSON.stringify(resolved.cachePath)}: a path wanted`);
+  }
+  for (const name of ["maxPrepareWorkers", "maxExecuteWorkers"] as const) checkWhole(name, resolved[name], 1, 1024);
+  if (resolved.maxJobsPerWorker !== Infinity) checkWhole("maxJobsPerWorker", resolved.maxJobsPerWorker, 1, MAX_U32);
+  for (const name of ["spawnTimeoutMs", "precheckTimeoutMs", "prepareTimeoutMs", "executeTimeoutMs"] as const) {
+    checkTimeout(name, resolved[name]);
+  }
+  for (const name of ["codeBombLimitBytes", "povBombLimitBytes"] as const) checkWhole(name, resolved[name], 1, MAX_U32);
+  checkWhole("maxPrepareRetries", resolved.maxPrepareRetries, 0, MAX_U32);
+  checkWhole("prepareRetryCooldownMs", resolved.prepareRetryCooldownMs, 0, Number.MAX_SAFE_INTEGER);
+  return resolved;
+}
+
+/** Throws a `RangeError` unless `value` is a number of milliseconds that a job may be given. */
+export function checkTimeout(name: string, value: number): void {
+  checkWhole(name, value, 1, MAX_TIMEOUT_MS);
+}
+
+function checkWhole(name: string, value: number, least: number, most: number): void {
+  if (Number.isInteger(value) && value >= least && value <= most) return;
+  throw new RangeError(`Cannot use ${name} ${value}: a whole number from ${least} to ${most} wanted`);
+}
+
+/** An option that is given as `undefined` is not given. */
+function given(options: HostOptions): Partial<HostOptions> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}
+
+/** A compiled program is no `deno` that could run another program. */
+function defaultDenoPath(): string {
+  if (Deno.build.standalone) throw new TypeError("Cannot find deno: a compiled program has to be given denoPath");
+  return Deno.execPath();
+}
