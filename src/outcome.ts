@@ -154,6 +154,7 @@ export interface InvalidOutcome {
  * - `wall-clock-timeout`: no answer in four times the time that the job may take; only CPU time would prove that the job is at fault
  * - `job-error`: the job failed in a way that the worker did not expect
  * - `resources-exhausted`: memory or native stack ran out below the limits that hold for everyone
+ * - `could-not-clear-worker-dir`: the worker's directory could not be cleared, which a job can bring about by deleting it
  * - `runtime-construction`: the artifact could not be loaded; it was removed, and the next request prepares it anew
  * - `corrupted-artifact`: the artifact is not what was prepared; it was removed, and the next request prepares it anew
  */
@@ -167,6 +168,7 @@ export interface PossiblyInvalidOutcome {
     | "wall-clock-timeout"
     | "job-error"
     | "resources-exhausted"
+    | "could-not-clear-worker-dir"
     | "runtime-construction"
     | "corrupted-artifact";
   /** What happened. */
@@ -181,7 +183,6 @@ export interface PossiblyInvalidOutcome {
  * - `spawn`: no worker could be started
  * - `host-communication`: the request could not be handed to a worker, several times
  * - `could-not-copy-artifact`, `could-not-open-file`: the artifact could not be given to the worker
- * - `could-not-clear-worker-dir`: the worker's directory could not be cleared after the job
  * - `preparation`: the code could not be prepared for a reason that is not known to be its own
  * - `unsupported`: the code rightly called a host function that this host lacks
  */
@@ -194,7 +195,6 @@ export interface InternalOutcome {
     | "host-communication"
     | "could-not-copy-artifact"
     | "could-not-open-file"
-    | "could-not-clear-worker-dir"
     | "preparation"
     | "unsupported";
   /** What happened. */

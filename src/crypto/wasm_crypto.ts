@@ -17,6 +17,7 @@ interface CryptoExports {
   ext_keccak256(returned: number, data: number, length: number): void;
   ext_keccak512(returned: number, data: number, length: number): void;
   ext_sha256(returned: number, data: number, length: number): void;
+  ext_sha512(returned: number, data: number, length: number): void;
   ext_secp_pub_expand(returned: number, key: number, length: number): void;
   ext_secp_recover(returned: number, ...hashSignatureAndId: number[]): void;
   ext_sr_verify(...signatureMessageAndKey: number[]): number;
@@ -87,28 +88,40 @@ export class WasmCrypto {
     });
   }
 
+  /** SHA-512. */
+  sha512(data: Uint8Array, target = new Uint8Array(64)): Uint8Array<ArrayBuffer> {
+    return this.#guard(() => {
+      this.#wasm.ext_sha512(this.#returned, this.#pass(data), data.length);
+      return this.#takeReturned(target);
+    });
+  }
+
   /** Whether `signature` (64 bytes) is `publicKey`'s (32 bytes) on `message`, signing context "substrate". */
   sr25519Verify(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean {
     return this.#guard(() => this.#wasm.ext_sr_verify(...this.#passAll(signature, message, publicKey)) !== 0);
   }
 
-  /** Whether `signature` (64 bytes) is `publicKey`'s (32 bytes) on `message`. */
+  /**
+   * Whether `signature` (64 bytes) is `publicKey`'s (32 bytes) on `message`. The equation is checked without the cofactor, so this is
+   * stricter than ZIP-215.
+   */
   ed25519Verify(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean {
     return this.#guard(() => this.#wasm.ext_ed_verify(...this.#passAll(signature, message, publicKey)) !== 0);
   }
 
   /**
    * The compressed public key (33 bytes) whose `signature` (64 bytes, r and s) is on the 32 bytes `hash`, or `undefined` if there is
-   * none. `recoveryId` is 0 to 3.
+   * none. `recoveryId` is 0 to 3. For an s over half the curve's order, the module gives another key than it should.
    */
   secp256k1Recover(hash: Uint8Array, signature: Uint8Array, recoveryId: number): Uint8Array<ArrayBuffer> | undefined {
+    const slices = this.#guard(() => this.#passAll(hash, signature));
     try {
-      this.#wasm.ext_secp_recover(this.#returned, ...this.#passAll(hash, signature), recoveryId);
+      this.#wasm.ext_secp_recover(this.#returned, ...slices, recoveryId);
       return this.#takeReturned(new Uint8Array(COMPRESSED_KEY_BYTES));
     } catch (error) {
       if (!(error instanceof WebAssembly.RuntimeError)) throw error;
       // The module panics where there is nothing to recover.
-      this.#restart();
+      this.#cleanUpAfterPanic(slices);
       return undefined;
     }
   }
@@ -132,11 +145,22 @@ export class WasmCrypto {
     }
   }
 
-  /** After a panic, the module's stack and heap are in disorder. */
   #restart(): void {
     this.#wasm = instantiate(this.#module);
     this.#returned = this.#wasm.__wbindgen_add_to_stack_pointer(-RETURNED_BYTES);
     this.#refresh();
+  }
+
+  /**
+   * Gives back what a function held when it panicked: its stack and the slices that it was passed. Starting the module anew would do
+   * as well, but costs 50 ms the next time that it uses secp256k1, and anybody can make a signature that leads here.
+   */
+  #cleanUpAfterPanic(slices: number[]): void {
+    const stackPointer = this.#wasm.__wbindgen_add_to_stack_pointer(0);
+    this.#wasm.__wbindgen_add_to_stack_pointer(this.#returned - stackPointer);
+    for (let index = 0; index < slices.length; index += 2) {
+      this.#wasm.__wbindgen_free(slices[index] ?? 0, slices[index + 1] ?? 0);
+    }
   }
 
   #passAll(...slices: Uint8Array[]): number[] {
@@ -179,5 +203,5 @@ function instantiate(module: WebAssembly.Module): CryptoExports {
 
 function copy(from: Uint8Array, start: number, to: Uint8Array, at: number, length: number): void {
   if (length > SHORT_BYTES) to.set(from.subarray(start, start + length), at);
-  else { for (let index = 0; index < length; index++) to[at + index] = from[start + index] ?? 0; }
+  else for (let index = 0; index < length; index++) to[at + index] = from[start + index] ?? 0;
 }

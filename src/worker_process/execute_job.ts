@@ -105,7 +105,7 @@ async function clear(worker: WorkerProcess): Promise<ExecuteJobOutcome | undefin
     await worker.directory.clear();
     return undefined;
   } catch (error) {
-    return internal("could-not-clear-worker-dir", errorText(error));
+    return possiblyInvalid("could-not-clear-worker-dir", errorText(error));
   }
 }
 
@@ -129,10 +129,7 @@ function possiblyInvalid(reason: PossiblyInvalidOutcome["reason"], message: stri
   return { kind: "concluded", outcome: { kind: "possibly-invalid", reason, message, log: [] } };
 }
 
-function internal(
-  reason: "could-not-copy-artifact" | "could-not-open-file" | "could-not-clear-worker-dir",
-  message: string,
-): ExecuteJobOutcome {
+function internal(reason: "could-not-copy-artifact" | "could-not-open-file", message: string): ExecuteJobOutcome {
   return { kind: "concluded", outcome: { kind: "internal", reason, message, log: [] } };
 }
 

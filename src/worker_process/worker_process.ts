@@ -55,6 +55,11 @@ export class WorkerProcess {
     return this.#output.next(kind);
   }
 
+  /** Ends the worker's input, as a host that is gone does. A worker that is not busy then ends. */
+  async endInput(): Promise<void> {
+    await this.#input.close();
+  }
+
   /** How the process ended and the end of what it wrote to its standard error. */
   async describeEnd(): Promise<string> {
     const { code, signal } = await this.exited;

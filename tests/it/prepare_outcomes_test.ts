@@ -1,6 +1,9 @@
 /** Every outcome of a prepare job, each provoked by a real fault of a real worker process. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type PrepareJobOutcome, runPrepareJob } from "../../src/worker_process/prepare_job.ts";
+import { IdleWorker } from "../../src/worker_process/idle_worker.ts";
+import { WorkerDir } from "../../src/worker_process/worker_dir.ts";
+import { WorkerProcess } from "../../src/worker_process/worker_process.ts";
 import { fileExists, Lab, NEVER, prepareJob } from "./lab.ts";
 import { processesWith } from "./processes.ts";
 
@@ -157,9 +160,20 @@ Deno.test("a prepare job ends with IoErr when the worker answers another request
 });
 
 Deno.test("a prepare job ends with IoErr when the worker closes its output and goes on", async () => {
-  const outcome = await prepare("{ prepare() { process.getBuiltinModule('node:fs').closeSync(1); for (;;); } }");
+  await using lab = await Lab.open();
+  // No worker of ours can close its output, so another program stands in for one that got around that.
+  const child = new Deno.Command("sh", {
+    args: ["-c", "exec 1>&-; exec sleep 60", lab.cachePath],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const directory = await WorkerDir.create(lab.registry.newPath("worker-dir-prepare-"));
+  const idle = new IdleWorker(new WorkerProcess("prepare-worker", child, directory));
+  const outcome = await runPrepareJob(idle, prepareJob("{}"), lab.registry, NEVER);
   assert(outcome.kind === "io-error", outcome.kind);
   assertStringIncludes(outcome.message, "the process goes on");
+  assertEquals(lab.workerDirectories(), []);
 });
 
 Deno.test("a prepare job ends with OutOfMemory when the worker's heap is full", async () => {

@@ -3,6 +3,7 @@ import { ExecuteFailure } from "../../engine.ts";
 import { returnSlice } from "./context.ts";
 import type { HostContext, HostFunctions } from "./context.ts";
 import { recoverKey } from "./ecdsa_recover.ts";
+import { verifyEd25519 } from "./ed25519.ts";
 
 const SIGNATURE_BYTES = 64;
 const PUBLIC_KEY_BYTES = 32;
@@ -13,28 +14,29 @@ type Verify = (signature: number, message: bigint, publicKey: number) => number;
 
 export function cryptoFunctions(context: HostContext): HostFunctions {
   const { memory, crypto } = context;
-  const verifySr25519: Verify = (signature, message, publicKey) =>
+  const verifySr: Verify = (signature, message, publicKey) =>
     Number(crypto.sr25519Verify(
       memory.read(signature, SIGNATURE_BYTES),
       memory.readSlice(message),
       memory.read(publicKey, PUBLIC_KEY_BYTES),
     ));
-  const verifyEd25519: Verify = (signature, message, publicKey) =>
-    Number(crypto.ed25519Verify(
+  const verifyEd: Verify = (signature, message, publicKey) =>
+    Number(verifyEd25519(
+      crypto,
       memory.read(signature, SIGNATURE_BYTES),
       memory.readSlice(message),
       memory.read(publicKey, PUBLIC_KEY_BYTES),
     ));
   return {
-    ext_crypto_sr25519_verify_version_2: verifySr25519,
-    ext_crypto_ed25519_verify_version_1: verifyEd25519,
-    ...batchFunctions(verifySr25519, verifyEd25519),
+    ext_crypto_sr25519_verify_version_2: verifySr,
+    ext_crypto_ed25519_verify_version_1: verifyEd,
+    ...batchFunctions(verifySr, verifyEd),
     ...recoverFunctions(context),
   };
 }
 
 /** A batch is verified as it is given; its end tells whether all of it was good. */
-function batchFunctions(verifySr25519: Verify, verifyEd25519: Verify): HostFunctions {
+function batchFunctions(verifySr: Verify, verifyEd: Verify): HostFunctions {
   let allGood: number | undefined;
   function inBatch(verify: Verify): Verify {
     return (signature, message, publicKey) => {
@@ -48,8 +50,8 @@ function batchFunctions(verifySr25519: Verify, verifyEd25519: Verify): HostFunct
       if (allGood !== undefined) throw new ExecuteFailure("trap", "Cannot start a batch of signatures: one is open");
       allGood = 1;
     },
-    ext_crypto_sr25519_batch_verify_version_1: inBatch(verifySr25519),
-    ext_crypto_ed25519_batch_verify_version_1: inBatch(verifyEd25519),
+    ext_crypto_sr25519_batch_verify_version_1: inBatch(verifySr),
+    ext_crypto_ed25519_batch_verify_version_1: inBatch(verifyEd),
     ext_crypto_finish_batch_verify_version_1: () => {
       if (allGood === undefined) throw new ExecuteFailure("trap", "Cannot finish a batch of signatures: none is open");
       const good = allGood;

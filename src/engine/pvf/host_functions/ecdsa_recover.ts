@@ -28,9 +28,21 @@ export function recoverKey(crypto: WasmCrypto, { signature, hash, form, overflow
   const r = scalar(signature, 0);
   const s = scalar(signature, SCALAR_BYTES);
   if (overflow === "refuse" && (r >= CURVE_ORDER || s >= CURVE_ORDER)) return Uint8Array.of(ERROR, BAD_R_S);
-  const key = crypto.secp256k1Recover(hash, compact(r % CURVE_ORDER, s % CURVE_ORDER), recoveryId);
+  const key = recoverFrom(crypto, hash, r % CURVE_ORDER, s % CURVE_ORDER, recoveryId);
   if (key === undefined) return Uint8Array.of(ERROR, BAD_SIGNATURE);
   return Uint8Array.of(OK, ...(form === "compressed" ? key : crypto.secp256k1Expand(key).subarray(1)));
+}
+
+function recoverFrom(
+  crypto: WasmCrypto,
+  hash: Uint8Array,
+  r: bigint,
+  s: bigint,
+  recoveryId: number,
+): Uint8Array | undefined {
+  // The crypto module replaces an s over half the order by its negative, but forgets that r then stands for the opposite point.
+  const high = s > CURVE_ORDER / 2n;
+  return crypto.secp256k1Recover(hash, compact(r, high ? CURVE_ORDER - s : s), high ? recoveryId ^ 1 : recoveryId);
 }
 
 function scalar(signature: Uint8Array, start: number): bigint {

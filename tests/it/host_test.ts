@@ -1,0 +1,275 @@
+/** The host as its callers see it, with real workers. */
+import { assert, assertEquals, assertNotEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { HostClosedError, ValidationHost } from "../../src/host.ts";
+import { Pvf } from "../../src/pvf.ts";
+import { CacheLockedError } from "../../src/registry/lock.ts";
+import { processesWith } from "./processes.ts";
+import { script, SCRIPT_ENGINE } from "./script_engine.ts";
+import { hostDirectories, withHost, withScriptHost } from "./with_host.ts";
+
+const NO_PARAMS = new Uint8Array();
+
+/** A script that appends a byte to a result for every time that this very process was asked, so that reuse shows. */
+const COUNTING = `{ run: () => String(globalThis.count = (globalThis.count ?? 0) + 1) }`;
+
+function pvfOf(text: string): Promise<Pvf> {
+  return Pvf.fromCode(script(text));
+}
+
+async function resultOf(host: ValidationHost, pvf: Pvf): Promise<string> {
+  const outcome = await host.execute(pvf, { params: NO_PARAMS });
+  assert(outcome.kind === "valid", JSON.stringify(outcome));
+  return new TextDecoder().decode(outcome.result);
+}
+
+Deno.test("equal preparations are one preparation, whoever waits", async () => {
+  await withScriptHost({ maxPrepareWorkers: 4 }, async (host) => {
+    const pvf = await pvfOf(`{ run: () => "fine" }`);
+    const same = await pvfOf(new TextDecoder().decode(pvf.code));
+    const calls = [
+      host.precheck(pvf),
+      host.precheck(same),
+      host.execute(pvf, { params: NO_PARAMS }),
+      host.precheck(pvf),
+    ];
+    await Promise.all(calls);
+    assertEquals(host.registry.size, 1);
+    const files = Array.from(Deno.readDirSync(host.registry.path)).filter((entry) => entry.name.endsWith(".pvf"));
+    assertEquals(files.length, 1);
+  });
+});
+
+Deno.test("other executor parameters are another artifact", async () => {
+  await withScriptHost({}, async (host) => {
+    const code = script("{ run() {} }");
+    await host.precheck(await Pvf.fromCode(code));
+    await host.precheck(await Pvf.fromCode(code, { executorParams: { maxMemoryPages: 100 } }));
+    assertEquals(host.registry.size, 2);
+  });
+});
+
+Deno.test("a prepared artifact answers a precheck at once and is not prepared again", async () => {
+  await withScriptHost({}, async (host) => {
+    const pvf = await pvfOf("{ run() {} }");
+    const first = await host.precheck(pvf);
+    const before = host.registry.get(pvf.artifactId);
+    assertEquals(await host.precheck(pvf), first);
+    const after = host.registry.get(pvf.artifactId);
+    assert(before?.state === "prepared" && after?.state === "prepared");
+    assertEquals(after.path, before.path);
+  });
+});
+
+Deno.test("a prepared artifact whose file is gone is prepared again, and the caller sees only a delay", async () => {
+  await withScriptHost({}, async (host) => {
+    const pvf = await pvfOf(`{ run: () => "fine" }`);
+    await host.precheck(pvf);
+    const before = host.registry.get(pvf.artifactId);
+    assert(before?.state === "prepared");
+    await Deno.remove(before.path);
+    assertEquals(await resultOf(host, pvf), "fine");
+    const after = host.registry.get(pvf.artifactId);
+    assert(after?.state === "prepared");
+    assertNotEquals(after.path, before.path);
+  });
+});
+
+Deno.test("a deterministic failure is remembered and never tried again", async () => {
+  let now = 0;
+  await withScriptHost({ now: () => now }, async (host) => {
+    const pvf = await pvfOf(`{ prepare() { throw new PrepareFailure("prevalidation", "no good " + Math.random()) } }`);
+    const first = await host.precheck(pvf);
+    assert(first.kind === "failed");
+    now += 1e9;
+    assertEquals(await host.precheck(pvf), first);
+    const executed = await host.execute(pvf, { params: NO_PARAMS });
+    assertEquals(executed, { kind: "preparation", reason: "prevalidation", message: first.error.message, log: [] });
+  });
+});
+
+Deno.test("another failure is tried again by executions, after the cooldown, five times, and never by prechecks", async () => {
+  let now = 0;
+  await withScriptHost({ now: () => now, prepareRetryCooldownMs: 1_000 }, async (host) => {
+    const pvf = await pvfOf(`{ prepare() { throw new PrepareFailure("runtime-construction", "attempt") } }`);
+    const failures = (): number => {
+      const state = host.registry.get(pvf.artifactId);
+      return state?.state === "failed" ? state.numFailures : -1;
+    };
+    const expectInternal = async (): Promise<void> => {
+      const outcome = await host.execute(pvf, { params: NO_PARAMS });
+      assert(outcome.kind === "internal");
+      assertEquals([outcome.reason, outcome.message], ["preparation", "runtime-construction: attempt"]);
+    };
+    await expectInternal();
+    assertEquals(failures(), 1);
+    now += 999;
+    await expectInternal();
+    assertEquals(failures(), 1, "the cooldown is not over");
+    now += 1_000_000;
+    assertEquals((await host.precheck(pvf)).kind, "failed");
+    assertEquals(failures(), 1, "a precheck never tries again");
+    for (let attempt = 2; attempt <= 8; attempt++) {
+      now += 1_000;
+      await expectInternal();
+      assertEquals(failures(), Math.min(attempt, 6), "one attempt and five retries");
+    }
+  });
+});
+
+Deno.test("a worker serves one artifact, again and again", async () => {
+  await withScriptHost({ maxExecuteWorkers: 1 }, async (host) => {
+    const one = await pvfOf(COUNTING);
+    const other = await pvfOf(`${COUNTING} // other`.replace("//", "/*") + "*/");
+    assertEquals([await resultOf(host, one), await resultOf(host, one)], ["1", "2"]);
+    assertEquals(await resultOf(host, other), "1", "another artifact has another process");
+    assertEquals(await resultOf(host, one), "1", "which took the place of the first");
+  });
+});
+
+Deno.test("maxJobsPerWorker 1 gives every job a fresh process", async () => {
+  await withScriptHost({ maxJobsPerWorker: 1 }, async (host) => {
+    const pvf = await pvfOf(COUNTING);
+    for (let job = 0; job < 3; job++) assertEquals(await resultOf(host, pvf), "1");
+  });
+});
+
+Deno.test("no more workers than allowed run at a time, and all jobs are done", async () => {
+  await withScriptHost({ maxExecuteWorkers: 2 }, async (host, cachePath) => {
+    const pvfs = await Promise.all(
+      [0, 1, 2].map((index) =>
+        pvfOf(`{ run() { Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20); return "${index}" } }`)
+      ),
+    );
+    let most = 0;
+    const watch = setInterval(() => most = Math.max(most, processesWith(`${cachePath}/worker-dir-execute`).length), 5);
+    const results = await Promise.all(
+      Array.from({ length: 12 }, (_, job) => resultOf(host, pvfs[job % 3] as Pvf)),
+    );
+    clearInterval(watch);
+    assertEquals(results, Array.from({ length: 12 }, (_, job) => String(job % 3)));
+    assert(most <= 2, `${most} workers at a time`);
+  });
+});
+
+Deno.test("an idle worker that dies is replaced, and leaves no directory", async () => {
+  await withScriptHost({ maxExecuteWorkers: 1 }, async (host, cachePath) => {
+    const pvf = await pvfOf(COUNTING);
+    assertEquals(await resultOf(host, pvf), "1");
+    for (const pid of processesWith(`${cachePath}/worker-dir-execute`)) Deno.kill(pid, "SIGKILL");
+    assertEquals(await resultOf(host, pvf), "1");
+    assertEquals(hostDirectories(cachePath).filter((name) => name.startsWith("worker-dir-execute")).length, 1);
+  });
+});
+
+Deno.test("an aborted waiter leaves the preparation to the others", async () => {
+  await withScriptHost({}, async (host) => {
+    const pvf = await pvfOf(
+      `{ prepare() { Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200) }, run() {} }`,
+    );
+    const abort = new AbortController();
+    const aborted = host.precheck(pvf, { signal: abort.signal });
+    const waiting = host.precheck(pvf);
+    abort.abort(new Error("enough"));
+    await assertRejects(() => aborted, Error, "enough");
+    assertEquals((await waiting).kind, "prepared");
+    await assertRejects(() => host.precheck(pvf, { signal: abort.signal }), Error, "enough");
+  });
+});
+
+Deno.test("an abort takes a waiting execution out of the queue", async () => {
+  await withScriptHost({ maxExecuteWorkers: 1 }, async (host) => {
+    const slow = await pvfOf(
+      `{ run() { Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200); return "" } }`,
+    );
+    const counting = await pvfOf(COUNTING);
+    await host.precheck(counting);
+    await host.precheck(slow);
+    const running = resultOf(host, slow);
+    const abort = new AbortController();
+    const waiting = host.execute(counting, { params: NO_PARAMS, signal: abort.signal });
+    setTimeout(() => abort.abort(new Error("enough")), 20);
+    await assertRejects(() => waiting, Error, "enough");
+    await running;
+    assertEquals(await resultOf(host, counting), "1", "the aborted one was never run");
+  });
+});
+
+Deno.test("close() cuts short what is not finished", async () => {
+  await withScriptHost({ maxExecuteWorkers: 1 }, async (host) => {
+    const pvf = await pvfOf("{ run() { for (;;); } }");
+    await host.precheck(pvf);
+    const calls = [1, 2, 3].map(() => host.execute(pvf, { params: NO_PARAMS }));
+    const preparing = host.precheck(await pvfOf("{ prepare() { for (;;); } }"));
+    const settled = Promise.allSettled([...calls, preparing]);
+    await host.close();
+    for (const call of await settled) {
+      assert(call.status === "rejected" && call.reason instanceof HostClosedError, JSON.stringify(call));
+    }
+    await assertRejects(() => host.precheck(pvf), HostClosedError);
+    await assertRejects(() => host.execute(pvf, { params: NO_PARAMS }), HostClosedError);
+    await host.close();
+  });
+});
+
+Deno.test("close() with drain finishes what was asked for", async () => {
+  await withScriptHost({ maxExecuteWorkers: 1 }, async (host) => {
+    const pvf = await pvfOf(COUNTING);
+    const calls = [1, 2, 3].map(() => resultOf(host, pvf));
+    await host.close({ drain: true });
+    assertEquals(await Promise.all(calls), ["1", "2", "3"]);
+  });
+});
+
+Deno.test("close() with drain and a time limit cuts short what takes longer", async () => {
+  await withScriptHost({}, async (host) => {
+    const pvf = await pvfOf("{ run() { for (;;); } }");
+    await host.precheck(pvf);
+    const call = assertRejects(() => host.execute(pvf, { params: NO_PARAMS }), HostClosedError);
+    await host.close({ drain: true, timeoutMs: 100 });
+    await call;
+  });
+});
+
+Deno.test("two hosts cannot share a directory, and the second is told who has it", async () => {
+  await withScriptHost({}, async (_host, cachePath) => {
+    const error = await assertRejects(() => ValidationHost.start({ cachePath }), CacheLockedError);
+    assertStringIncludes(error.message, String(Deno.pid));
+  });
+});
+
+Deno.test("start() deletes what a killed host left, and starts with nothing", async () => {
+  await withScriptHost({}, async (host, cachePath) => {
+    await host.precheck(await pvfOf("{ run() {} }"));
+    await host.close();
+    await Deno.mkdir(`${cachePath}/worker-dir-execute-left/deep`, { recursive: true });
+    await Deno.mkdir(`${cachePath}/kiln-worker-program-${"0".repeat(32)}/worker`, { recursive: true });
+    await Deno.writeTextFile(`${cachePath}/mine.txt`, "mine");
+    await using second = await ValidationHost.start({ cachePath, engineSource: SCRIPT_ENGINE });
+    assertEquals(second.registry.size, 0);
+    const left = Array.from(Deno.readDirSync(cachePath), (entry) => entry.name.replace(/-[0-9a-f]{32}$/, "")).sort();
+    assertEquals(left, ["kiln-worker-program", "kiln.lock", "mine.txt"]);
+  });
+});
+
+Deno.test("start() leaves no lock behind when it fails", async () => {
+  await withScriptHost({}, async (host, cachePath) => {
+    await host.close();
+    await assertRejects(() => ValidationHost.start({ cachePath, engineSource: "not { a module" }), SyntaxError);
+    await using _host = await ValidationHost.start({ cachePath });
+  });
+});
+
+Deno.test("execute() refuses a timeout and parameters that cannot be", async () => {
+  await withHost({}, async (host) => {
+    const pvf = await Pvf.fromCode(NO_PARAMS);
+    for (const timeoutMs of [0, -1, 1.5, NaN, Infinity, 2 ** 31]) {
+      await assertRejects(
+        () => host.execute(pvf, { params: NO_PARAMS, timeoutMs }),
+        RangeError,
+        `timeoutMs ${timeoutMs}`,
+      );
+    }
+    const params = new Uint8Array(64 * 2 ** 20 + 1);
+    await assertRejects(() => host.execute(pvf, { params }), RangeError, "67108865 bytes");
+  });
+});
