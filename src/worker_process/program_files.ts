@@ -14,6 +14,7 @@ import enginePvfHostFunctionsAllocation from "../engine/pvf/host_functions/alloc
 import enginePvfHostFunctionsContext from "../engine/pvf/host_functions/context.ts" with { type: "text" };
 import enginePvfHostFunctionsCrypto from "../engine/pvf/host_functions/crypto.ts" with { type: "text" };
 import enginePvfHostFunctionsEcdsaRecover from "../engine/pvf/host_functions/ecdsa_recover.ts" with { type: "text" };
+import enginePvfHostFunctionsEd25519 from "../engine/pvf/host_functions/ed25519.ts" with { type: "text" };
 import enginePvfHostFunctionsHashing from "../engine/pvf/host_functions/hashing.ts" with { type: "text" };
 import enginePvfHostFunctionsHostFunctions from "../engine/pvf/host_functions/host_functions.ts" with { type: "text" };
 import enginePvfHostFunctionsLogging from "../engine/pvf/host_functions/logging.ts" with { type: "text" };
@@ -64,6 +65,7 @@ export const PROGRAM_FILES: Readonly<Record<string, string>> = {
   "engine/pvf/host_functions/context.ts": enginePvfHostFunctionsContext,
   "engine/pvf/host_functions/crypto.ts": enginePvfHostFunctionsCrypto,
   "engine/pvf/host_functions/ecdsa_recover.ts": enginePvfHostFunctionsEcdsaRecover,
+  "engine/pvf/host_functions/ed25519.ts": enginePvfHostFunctionsEd25519,
   "engine/pvf/host_functions/hashing.ts": enginePvfHostFunctionsHashing,
   "engine/pvf/host_functions/host_functions.ts": enginePvfHostFunctionsHostFunctions,
   "engine/pvf/host_functions/logging.ts": enginePvfHostFunctionsLogging,
