@@ -47,3 +47,26 @@ export {
   type ValidOutcome,
 } from "./src/outcome.ts";
 export { Pvf, type PvfOptions } from "./src/pvf.ts";
+export type {
+  ArtifactFile,
+  ArtifactId,
+  ArtifactState,
+  FailedArtifact,
+  PreparedArtifact,
+  PreparingArtifact,
+} from "./src/registry/artifact.ts";
+export type { CleanUpFailure, CleanUpReport } from "./src/registry/clean_up.ts";
+export { CacheLockedError } from "./src/registry/lock.ts";
+export type { DirectoryPrefix } from "./src/registry/names.ts";
+export { type AnnouncedFile, type PublishedFile, PublishError } from "./src/registry/publish.ts";
+export { ArtifactRegistry, type RemovedArtifact } from "./src/registry/registry.ts";
+export type { ArtifactRegistryOptions } from "./src/registry/registry_options.ts";
+export {
+  decodeValidationParams,
+  decodeValidationResult,
+  encodeValidationParams,
+  encodeValidationResult,
+  type OutboundHrmpMessage,
+  type ValidationParams,
+  type ValidationResult,
+} from "./src/protocol/validation_data.ts";

@@ -47,7 +47,7 @@ export function directoryName(prefix: DirectoryPrefix, randomBytes: RandomBytes)
   const name = `${prefix}${randomBytes(16).toHex()}`;
   if (!/[/\\]/.test(name) && isOwnDirectory(name)) return name;
   throw new TypeError(
-    `Cannot name a directory: found the prefix ${prefix}, one that starts with worker-dir- or is kiln-worker-program- wanted`,
+    `Cannot name a directory: found the prefix ${prefix}, worker-dir-... or kiln-worker-program- wanted`,
   );
 }
 

@@ -11,6 +11,7 @@ import { join } from "@std/path";
  * No worker may be running in the directory any more.
  */
 export async function removeTree(root: string): Promise<void> {
+  if ((await Deno.lstat(root)).isSymlink) return Deno.remove(root);
   await makeAccessible(root);
   const unvisited = await directoriesIn(root);
   for (let name = unvisited.pop(); name !== undefined; name = unvisited.pop()) {

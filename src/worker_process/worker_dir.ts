@@ -1,5 +1,6 @@
 /** One worker's directory: the only place that it can read and write. */
 import { join } from "@std/path";
+import { removeTree } from "../registry/remove_tree.ts";
 
 /** A directory that exists from {@linkcode WorkerDir.create} to {@linkcode WorkerDir.remove}. */
 export class WorkerDir {
@@ -21,17 +22,29 @@ export class WorkerDir {
     return join(this.path, name);
   }
 
-  /** Deletes what is in it. A directory that is gone is an error: its worker has no place to work in any more. */
+  /**
+   * Deletes what is in it, while its worker is idle. A directory that is gone is an error: its worker has no place to work in any more.
+   */
   async clear(): Promise<void> {
-    for await (const entry of Deno.readDir(this.path)) await Deno.remove(this.file(entry.name), { recursive: true });
+    for await (const { name, isDirectory } of Deno.readDir(this.path)) {
+      if (isDirectory) await this.#removeDirectory(name);
+      else await Deno.remove(this.file(name));
+    }
   }
 
-  /** Deletes it. One that is gone already is fine. */
+  /** Deletes it, once its worker has ended. One that is gone already is fine. */
   async remove(): Promise<void> {
     try {
-      await Deno.remove(this.path, { recursive: true });
+      await removeTree(this.path);
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
+  }
+
+  /** A tree is removed where the worker cannot reach it any more: it must not change meanwhile. */
+  async #removeDirectory(name: string): Promise<void> {
+    const outOfReach = `${this.path}-removed`;
+    await Deno.rename(this.file(name), outOfReach);
+    await removeTree(outOfReach);
   }
 }

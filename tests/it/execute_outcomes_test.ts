@@ -166,6 +166,20 @@ Deno.test("an output flood ends the worker and not the host", async () => {
   assertOutcome(outcome, "possibly-invalid", "ambiguous-worker-death", "execute response");
 });
 
+Deno.test("directories nested deeper than any path are cleared away", async () => {
+  const outcome = await execute(`{
+    run() {
+      for (let depth = 0; depth < 15_000; depth++) {
+        Deno.mkdirSync("outer");
+        if (depth > 0) Deno.renameSync("inner", "outer/inner");
+        Deno.renameSync("outer", "inner");
+      }
+      return "deep";
+    }
+  }`);
+  assertEquals(outcome.kind, "valid", JSON.stringify(outcome));
+});
+
 Deno.test("a flood on standard error is drained and forgotten", async () => {
   const outcome = await execute(
     `{ run() { const line = new Uint8Array(2 ** 16); for (let i = 0; i < 100; i++) Deno.stderr.writeSync(line); return "ok"; } }`,

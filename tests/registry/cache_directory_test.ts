@@ -51,6 +51,14 @@ Deno.test("A confined host keeps to the spelling that was granted when a link is
   assertEquals(await namesIn(directory.at("real", "cache")), []);
 });
 
+Deno.test("openCacheDirectory() goes up by the letters of the path, as permissions do", LEAK_FREE, async () => {
+  await using directory = await TempDirectory.make();
+  await Deno.mkdir(directory.at("real", "sub"), { recursive: true });
+  await Deno.symlink(directory.at("real", "sub"), directory.at("link"));
+  assertEquals(await openCacheDirectory(`${directory.path}/link/../cache`), directory.at("cache"));
+  assertEquals(await namesIn(directory.path), ["cache", "link", "real"]);
+});
+
 Deno.test("openCacheDirectory() refuses a comma before it creates anything", LEAK_FREE, async () => {
   await using directory = await TempDirectory.make();
   const path = directory.at("a,b");

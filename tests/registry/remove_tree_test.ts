@@ -51,6 +51,17 @@ Deno.test("removeTree() removes symbolic links and leaves alone where they lead"
   assertEquals(await Deno.readTextFile(directory.at("outside", "nested", "file")), "kept");
 });
 
+Deno.test("removeTree() removes a link in place of the directory, and nothing else", LEAK_FREE, async () => {
+  await using directory = await TempDirectory.make();
+  await Deno.mkdir(directory.at("outside", "a", "b"), { recursive: true });
+  await Deno.chmod(directory.at("outside"), 0o755);
+  await Deno.symlink(directory.at("outside"), directory.at("root"));
+  await removeTree(directory.at("root"));
+  assertEquals(await namesIn(directory.path), ["outside"]);
+  assertEquals(await namesIn(directory.at("outside", "a")), ["b"]);
+  assertEquals(((await Deno.stat(directory.at("outside"))).mode ?? 0) & 0o777, 0o755);
+});
+
 Deno.test("removeTree() does not overflow the stack when directories are nested without end", LEAK_FREE, async () => {
   await using directory = await TempDirectory.make();
   await Deno.mkdir(directory.at("root"));

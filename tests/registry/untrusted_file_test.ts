@@ -1,6 +1,6 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { openSeenFile, openUntrustedFile, UnfitFileError } from "../../src/registry/untrusted_file.ts";
-import { LEAK_FREE, TempDirectory } from "./fixtures.ts";
+import { LEAK_FREE, namesIn, TempDirectory } from "./fixtures.ts";
 
 async function assertUnfit(opening: () => Promise<unknown>, message: string): Promise<void> {
   const error = await assertRejects(opening, UnfitFileError);
@@ -73,6 +73,20 @@ Deno.test("openSeenFile() refuses what took the file's place", LEAK_FREE, async 
   );
 });
 
+Deno.test("openSeenFile() leaves no file open when it refuses", {
+  ...LEAK_FREE,
+  ignore: Deno.build.os !== "linux",
+}, async () => {
+  await using directory = await TempDirectory.make();
+  for (const name of ["seen", "other"]) await Deno.writeTextFile(directory.at(name), "abc");
+  const seen = await Deno.lstat(directory.at("seen"));
+  const before = (await namesIn("/proc/self/fd")).length;
+  for (let round = 0; round < 20; round++) {
+    await assertRejects(() => openSeenFile(directory.at("other"), seen), UnfitFileError);
+  }
+  assert((await namesIn("/proc/self/fd")).length < before + 10);
+});
+
 Deno.test("openSeenFile() does not wait for a fifo that took the file's place", LEAK_FREE, async () => {
   await using directory = await TempDirectory.make();
   await Deno.writeTextFile(directory.at("file"), "abc");
@@ -81,5 +95,17 @@ Deno.test("openSeenFile() does not wait for a fifo that took the file's place", 
   await assertUnfit(
     () => openSeenFile(directory.at("fifo"), seen),
     "found it replaced by another file, the one that was announced wanted",
+  );
+});
+
+Deno.test("openUntrustedFile() blames the worker for a file that it closed to everybody", {
+  ...LEAK_FREE,
+  ignore: Deno.build.os === "windows" || Deno.uid() === 0,
+}, async () => {
+  await using directory = await TempDirectory.make();
+  await Deno.writeTextFile(directory.at("left"), "abc", { mode: 0o000 });
+  await assertUnfit(
+    () => openUntrustedFile(directory.at("left"), 3),
+    "found a file that cannot be opened (EACCES), a readable one wanted",
   );
 });
