@@ -1,0 +1,39 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { parseCall, UsageError } from "../../src/cli/arguments.ts";
+
+Deno.test("parseCall() fills in the defaults", () => {
+  assertEquals(parseCall(["precheck", "code"]), {
+    command: "precheck",
+    code: "code",
+    options: { cachePath: "./pvf-artifacts", json: false },
+  });
+});
+
+Deno.test("parseCall() takes options in any place, and file names that look like something else", () => {
+  assertEquals(
+    parseCall(["--json", "execute", "1", "--cache", "dir", "2", "--timeout=1.5s", "--memory-pages", "7", "--", "-x"]),
+    {
+      command: "execute",
+      code: "1",
+      params: ["2", "-x"],
+      options: { cachePath: "dir", timeoutMs: 1500, maxMemoryPages: 7, json: true },
+    },
+  );
+});
+
+Deno.test("parseCall() reads durations with and without a unit", () => {
+  for (const [text, ms] of [["250", 250], ["250ms", 250], ["2s", 2000], ["0.5m", 30_000]] as const) {
+    const call = parseCall(["precheck", `--timeout=${text}`, "x"]);
+    assertEquals("options" in call && call.options.timeoutMs, ms);
+  }
+  for (const text of ["0", "-1s", "1h", "1.0001s", "s", "1 s", "Infinity"]) {
+    assertThrows(() => parseCall(["precheck", `--timeout=${text}`, "x"]), UsageError, text);
+  }
+});
+
+Deno.test("parseCall() shows the help where nothing is asked for", () => {
+  for (const args of [[], ["--help"], ["-h"], ["precheck", "--help"]]) {
+    assertEquals(parseCall(args), { command: "help" });
+  }
+  for (const args of [["--version"], ["-V"]]) assertEquals(parseCall(args), { command: "version" });
+});

@@ -1,0 +1,31 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { type HostOptions, resolveHostOptions } from "../src/options.ts";
+
+Deno.test("resolveHostOptions() fills in the defaults, also for options that are given as undefined", () => {
+  const options = { cachePath: "cache", maxExecuteWorkers: undefined, precheckTimeoutMs: 5 } as unknown as HostOptions;
+  const resolved = resolveHostOptions(options);
+  assertEquals([resolved.maxPrepareWorkers, resolved.maxExecuteWorkers, resolved.precheckTimeoutMs], [1, 2, 5]);
+  assertEquals(resolved.denoPath, Deno.execPath());
+});
+
+Deno.test("resolveHostOptions() names the option that cannot be used, and its value", () => {
+  const wrong: Partial<HostOptions>[] = [
+    { maxPrepareWorkers: 0 },
+    { maxExecuteWorkers: 1.5 },
+    { maxJobsPerWorker: 0 },
+    { spawnTimeoutMs: NaN },
+    { precheckTimeoutMs: -1 },
+    { prepareTimeoutMs: 2 ** 31 },
+    { executeTimeoutMs: Infinity },
+    { codeBombLimitBytes: 2 ** 32 },
+    { povBombLimitBytes: 0 },
+    { maxPrepareRetries: -1 },
+    { prepareRetryCooldownMs: -1 },
+  ];
+  for (const option of wrong) {
+    const [[name, value]] = Object.entries(option) as [[string, number]];
+    assertThrows(() => resolveHostOptions({ cachePath: "cache", ...option }), RangeError, `${name} ${value}`);
+  }
+  assertThrows(() => resolveHostOptions({ cachePath: "" }), TypeError, "cachePath");
+  assertThrows(() => resolveHostOptions({} as HostOptions), TypeError, "cachePath");
+});
