@@ -3,7 +3,19 @@ import type { WasmCrypto } from "./crypto/wasm_crypto.ts";
 import { encode, u32, u8 } from "./protocol/scale.ts";
 import { ScaleWriter } from "./protocol/scale.ts";
 
-/** Executor parameters. A parameter that is not given has the default, which never changes. */
+/**
+ * Executor parameters. A parameter that is not given has the default, which never changes.
+ *
+ * @example
+ * ```ts
+ * import { type ExecutorParams, Pvf } from "@kiln/host";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const executorParams: ExecutorParams = { maxMemoryPages: 1024 };
+ * const pvf = await Pvf.fromCode(new Uint8Array(), { executorParams });
+ * assertEquals(pvf.maxMemoryPages, 1056);
+ * ```
+ */
 export interface ExecutorParams {
   /**
    * How many pages (64 KiB each) the code's memory may have besides the 32 that every runtime gets for its stack, from 1 to 65,504.

@@ -4,7 +4,7 @@ import { loadCryptoWasm } from "./crypto/load.ts";
 import { errorText } from "./error_text.ts";
 import { checkTimeout, type HostOptions, type ResolvedHostOptions, resolveHostOptions } from "./options.ts";
 import { type ExecuteOutcome, fromPrepareError, type PrecheckOutcome } from "./outcome.ts";
-import { type Preparation, Preparations } from "./preparations.ts";
+import { Preparations } from "./preparations.ts";
 import { MAX_PARAMS_BYTES } from "./protocol/messages.ts";
 import type { Pvf } from "./pvf.ts";
 import { type JobEnd, JobQueue } from "./queue/job_queue.ts";
@@ -14,13 +14,37 @@ import { type ExecuteJob, runExecuteJob } from "./worker_process/execute_job.ts"
 import { WorkerProgram } from "./worker_process/program.ts";
 import { type SpawnEnvironment, SpawnError, spawnWorker } from "./worker_process/spawn.ts";
 
-/** What a call on a closed host is rejected with, and a call that closing the host cut short. */
+/**
+ * What a call on a closed host is rejected with, and a call that closing the host cut short.
+ *
+ * @example
+ * ```ts
+ * import { HostClosedError, Pvf, ValidationHost } from "@kiln/host";
+ * import { assertRejects } from "@std/assert";
+ *
+ * const host = await ValidationHost.start({ cachePath: await Deno.makeTempDir() });
+ * await host.close();
+ * const pvf = await Pvf.fromCode(new Uint8Array());
+ * await assertRejects(() => host.precheck(pvf), HostClosedError);
+ * ```
+ */
 export class HostClosedError extends Error {
   /** The name of the class. */
   override name = "HostClosedError";
 }
 
-/** Options of {@linkcode ValidationHost.precheck}. */
+/**
+ * Options of {@linkcode ValidationHost.precheck}.
+ *
+ * @example Waiting no longer than ten seconds
+ * ```ts
+ * import type { PrecheckOptions } from "@kiln/host";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const options: PrecheckOptions = { signal: AbortSignal.timeout(10_000) };
+ * assertEquals(options.signal?.aborted, false);
+ * ```
+ */
 export interface PrecheckOptions {
   /**
    * Ends the waiting of this call, which then rejects with the signal's reason. The preparation itself goes on: others may wait for
@@ -29,7 +53,18 @@ export interface PrecheckOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Options of {@linkcode ValidationHost.execute}. */
+/**
+ * Options of {@linkcode ValidationHost.execute}.
+ *
+ * @example What a backer may take
+ * ```ts
+ * import type { ExecuteOptions } from "@kiln/host";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const options: ExecuteOptions = { params: new Uint8Array(), timeoutMs: 2_000 };
+ * assertEquals(options.timeoutMs, 2_000);
+ * ```
+ */
 export interface ExecuteOptions {
   /** The bytes that the code is given: for a PVF, SCALE-encoded `ValidationParams`. At most 64 MiB. */
   readonly params: Uint8Array;
@@ -45,7 +80,18 @@ export interface ExecuteOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Options of {@linkcode ValidationHost.close}. */
+/**
+ * Options of {@linkcode ValidationHost.close}.
+ *
+ * @example Finish, but not for longer than five seconds
+ * ```ts
+ * import { type CloseOptions, ValidationHost } from "@kiln/host";
+ *
+ * const options: CloseOptions = { drain: true, timeoutMs: 5_000 };
+ * const host = await ValidationHost.start({ cachePath: await Deno.makeTempDir() });
+ * await host.close(options);
+ * ```
+ */
 export interface CloseOptions {
   /**
    * Whether to finish what was asked for before. Otherwise it is cut short and its calls reject with {@linkcode HostClosedError}.

@@ -1,6 +1,20 @@
 /** What a host can be told at its start. */
 
-/** Options of `ValidationHost.start`. All but the cache directory have a default. */
+/**
+ * Options of `ValidationHost.start`. All but the cache directory have a default.
+ *
+ * @example A host for short jobs
+ * ```ts
+ * import { type HostOptions, ValidationHost } from "@kiln/host";
+ *
+ * const options: HostOptions = {
+ *   cachePath: await Deno.makeTempDir(),
+ *   maxExecuteWorkers: 4,
+ *   executeTimeoutMs: 2_000,
+ * };
+ * await using host = await ValidationHost.start(options);
+ * ```
+ */
 export interface HostOptions {
   /**
    * The directory for artifacts and worker directories. It is made if it is not there; of what is in it, only what is Kiln's own is

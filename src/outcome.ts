@@ -21,6 +21,15 @@
  * - `create-tmp-file`, `rename-tmp-file`, `clear-worker-dir`: a file could not be created, published or deleted
  * - `unreachable`: the request could not be handed to a worker, several times
  * - `spawn`: no worker could be started
+ *
+ * @example Which of them a relay chain would see too
+ * ```ts
+ * import { isDeterministic, type PrepareErrorKind } from "@kiln/host";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const kinds: PrepareErrorKind[] = ["prevalidation", "timed-out"];
+ * assertEquals(kinds.map((kind) => isDeterministic({ kind, message: "" })), [true, false]);
+ * ```
  */
 export type PrepareErrorKind =
   | "decompression"
@@ -38,7 +47,18 @@ export type PrepareErrorKind =
   | "unreachable"
   | "spawn";
 
-/** A failed preparation: what kind of failure it is, and what exactly went wrong. */
+/**
+ * A failed preparation: what kind of failure it is, and what exactly went wrong.
+ *
+ * @example A line for a log
+ * ```ts
+ * import type { PrepareError } from "@kiln/host";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const describe = ({ kind, message }: PrepareError): string => `${kind}: ${message}`;
+ * assertEquals(describe({ kind: "spawn", message: "no worker" }), "spawn: no worker");
+ * ```
+ */
 export interface PrepareError {
   /** What kind of failure it is. */
   readonly kind: PrepareErrorKind;
@@ -46,7 +66,18 @@ export interface PrepareError {
   readonly message: string;
 }
 
-/** What a successful preparation was found to need and to give. */
+/**
+ * What a successful preparation was found to need and to give.
+ *
+ * @example How much larger the code is than it was given
+ * ```ts
+ * import type { PrepareStats } from "@kiln/host";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const stats: PrepareStats = { decompressedBytes: 2_481_751, cpuTimeMs: 69.4, maxRssKib: 70_012 };
+ * assertEquals((stats.decompressedBytes / 604_843).toFixed(1), "4.1");
+ * ```
+ */
 export interface PrepareStats {
   /** The length of the code once decompressed, in bytes. */
   readonly decompressedBytes: number;
@@ -56,7 +87,18 @@ export interface PrepareStats {
   readonly maxRssKib: number;
 }
 
-/** Whether everyone who prepares the same code with the same parameters would see the same failure. Such a failure is not retried. */
+/**
+ * Whether everyone who prepares the same code with the same parameters would see the same failure. Such a failure is not retried.
+ *
+ * @example
+ * ```ts
+ * import { isDeterministic } from "@kiln/host";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(isDeterministic({ kind: "preparation", message: "does not compile" }), true);
+ * assertEquals(isDeterministic({ kind: "job-died", message: "received signal: SIGKILL" }), false);
+ * ```
+ */
 export function isDeterministic(error: PrepareError): boolean {
   return DETERMINISTIC.has(error.kind);
 }
@@ -69,10 +111,37 @@ const DETERMINISTIC: ReadonlySet<PrepareErrorKind> = new Set<PrepareErrorKind>([
   "out-of-memory",
 ]);
 
-/** What a precheck found. */
+/**
+ * What a precheck found.
+ *
+ * @example A vote
+ * ```ts
+ * import { isDeterministic, type PrecheckOutcome } from "@kiln/host";
+ * import { assertEquals } from "@std/assert";
+ *
+ * function vote(outcome: PrecheckOutcome): "for" | "against" | "try again" {
+ *   if (outcome.kind === "prepared") return "for";
+ *   return isDeterministic(outcome.error) ? "against" : "try again";
+ * }
+ * const error = { kind: "prevalidation", message: "no validate_block" } as const;
+ * assertEquals(vote({ kind: "failed", codeHash: "0x00", error }), "against");
+ * ```
+ */
 export type PrecheckOutcome = PrecheckPrepared | PrecheckFailed;
 
-/** The code can be prepared; the artifact is in the registry. */
+/**
+ * The code can be prepared; the artifact is in the registry.
+ *
+ * @example A line for people
+ * ```ts
+ * import type { PrecheckPrepared } from "@kiln/host";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const describe = ({ codeHash, cpuTimeMs }: PrecheckPrepared): string => `${codeHash} in ${cpuTimeMs} ms`;
+ * const stats = { decompressedBytes: 2_481_751, artifactBytes: 2_481_853, cpuTimeMs: 69, maxRssKib: 70_012 };
+ * assertEquals(describe({ kind: "prepared", codeHash: "0x0b", ...stats }), "0x0b in 69 ms");
+ * ```
+ */
 export interface PrecheckPrepared extends PrepareStats {
   /** Discriminator. */
   readonly kind: "prepared";
@@ -82,7 +151,18 @@ export interface PrecheckPrepared extends PrepareStats {
   readonly artifactBytes: number;
 }
 
-/** The code could not be prepared. */
+/**
+ * The code could not be prepared.
+ *
+ * @example
+ * ```ts
+ * import type { PrecheckFailed } from "@kiln/host";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const failed: PrecheckFailed = { kind: "failed", codeHash: "0x0b", error: { kind: "timed-out", message: "60 s" } };
+ * assertEquals(failed.error.kind, "timed-out");
+ * ```
+ */
 export interface PrecheckFailed {
   /** Discriminator. */
   readonly kind: "failed";
@@ -92,7 +172,21 @@ export interface PrecheckFailed {
   readonly error: PrepareError;
 }
 
-/** One entry of the log that the code itself wrote during a job. */
+/**
+ * One entry of the log that the code itself wrote during a job.
+ *
+ * @example What the code says that went wrong
+ * ```ts
+ * import type { LogEntry } from "@kiln/host";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const log: LogEntry[] = [
+ *   { level: "debug", target: "runtime", message: "Hash not equal" },
+ *   { level: "error", target: "runtime", message: "panicked at 'Storage root must match that calculated.'" },
+ * ];
+ * assertEquals(log.filter((entry) => entry.level === "error").length, 1);
+ * ```
+ */
 export interface LogEntry {
   /** How serious the code says that it is. */
   readonly level: "error" | "warn" | "info" | "debug" | "trace";
@@ -102,7 +196,29 @@ export interface LogEntry {
   readonly message: string;
 }
 
-/** What an execution found. */
+/**
+ * What an execution found.
+ *
+ * @example What a validator would do
+ * ```ts
+ * import type { ExecuteOutcome } from "@kiln/host";
+ * import { assertEquals } from "@std/assert";
+ *
+ * function vote(outcome: ExecuteOutcome): "for" | "against" | "none" {
+ *   switch (outcome.kind) {
+ *     case "valid":
+ *       return "for";
+ *     case "invalid":
+ *     case "possibly-invalid": // after one more try
+ *       return "against";
+ *     case "internal":
+ *     case "preparation":
+ *       return "none";
+ *   }
+ * }
+ * assertEquals(vote({ kind: "internal", reason: "spawn", message: "no worker", log: [] }), "none");
+ * ```
+ */
 export type ExecuteOutcome =
   | ValidOutcome
   | InvalidOutcome
@@ -110,7 +226,27 @@ export type ExecuteOutcome =
   | InternalOutcome
   | PreparationOutcome;
 
-/** The code accepted its input. */
+/**
+ * The code accepted its input.
+ *
+ * @example What comes of a block
+ * ```ts
+ * import { decodeValidationResult, encodeValidationResult, type ValidOutcome } from "@kiln/host";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const empty = { upwardMessages: [], horizontalMessages: [], processedDownwardMessages: 0, hrmpWatermark: 1 };
+ * const outcome: ValidOutcome = {
+ *   kind: "valid",
+ *   result: encodeValidationResult({ headData: Uint8Array.of(7), ...empty }),
+ *   cpuTimeMs: 4.2,
+ *   wallTimeMs: 4.5,
+ *   peakMemoryPages: 38,
+ *   log: [],
+ *   logDropped: 0,
+ * };
+ * assertEquals(decodeValidationResult(outcome.result).headData, Uint8Array.of(7));
+ * ```
+ */
 export interface ValidOutcome {
   /** Discriminator. */
   readonly kind: "valid";
@@ -134,6 +270,20 @@ export interface ValidOutcome {
  * - `worker-reported-invalid`: the code trapped, or what it returned is not a result
  * - `hard-timeout`: the job used more CPU time than it may
  * - `pov-decompression-failure`: the block data is damaged, or larger than the bomb limit once decompressed
+ *
+ * @example
+ * ```ts
+ * import type { InvalidOutcome } from "@kiln/host";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const outcome: InvalidOutcome = {
+ *   kind: "invalid",
+ *   reason: "worker-reported-invalid",
+ *   message: "wasm trap: unreachable: panicked at 'Invalid AuRa seal', src/lib.rs:155:13",
+ *   log: [],
+ * };
+ * assertEquals(outcome.message.includes("AuRa"), true);
+ * ```
  */
 export interface InvalidOutcome {
   /** Discriminator. */
@@ -157,6 +307,20 @@ export interface InvalidOutcome {
  * - `could-not-clear-worker-dir`: the worker's directory could not be cleared, which a job can bring about by deleting it
  * - `runtime-construction`: the artifact could not be loaded; it was removed, and the next request prepares it anew
  * - `corrupted-artifact`: the artifact is not what was prepared; it was removed, and the next request prepares it anew
+ *
+ * @example
+ * ```ts
+ * import { mayRetry, type PossiblyInvalidOutcome } from "@kiln/host";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const outcome: PossiblyInvalidOutcome = {
+ *   kind: "possibly-invalid",
+ *   reason: "ambiguous-job-death",
+ *   message: "The worker process received signal: SIGKILL",
+ *   log: [],
+ * };
+ * assertEquals(mayRetry(outcome), true);
+ * ```
  */
 export interface PossiblyInvalidOutcome {
   /** Discriminator. */
@@ -185,6 +349,15 @@ export interface PossiblyInvalidOutcome {
  * - `could-not-copy-artifact`, `could-not-open-file`: the artifact could not be given to the worker
  * - `preparation`: the code could not be prepared for a reason that is not known to be its own
  * - `unsupported`: the code rightly called a host function that this host lacks
+ *
+ * @example
+ * ```ts
+ * import { type InternalOutcome, mayRetry } from "@kiln/host";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const outcome: InternalOutcome = { kind: "internal", reason: "spawn", message: "no worker", log: [] };
+ * assertEquals(mayRetry(outcome), true);
+ * ```
  */
 export interface InternalOutcome {
   /** Discriminator. */
@@ -203,7 +376,23 @@ export interface InternalOutcome {
   readonly log: readonly LogEntry[];
 }
 
-/** The code cannot be prepared, by its own fault. That never condemns a block: a precheck should have found it. */
+/**
+ * The code cannot be prepared, by its own fault. That never condemns a block: a precheck should have found it.
+ *
+ * @example
+ * ```ts
+ * import { mayRetry, type PreparationOutcome } from "@kiln/host";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const outcome: PreparationOutcome = {
+ *   kind: "preparation",
+ *   reason: "prevalidation",
+ *   message: "no validate_block",
+ *   log: [],
+ * };
+ * assertEquals(mayRetry(outcome), false);
+ * ```
+ */
 export interface PreparationOutcome {
   /** Discriminator. */
   readonly kind: "preparation";
@@ -215,7 +404,18 @@ export interface PreparationOutcome {
   readonly log: readonly LogEntry[];
 }
 
-/** Whether the same execution may end otherwise when it is tried again. */
+/**
+ * Whether the same execution may end otherwise when it is tried again.
+ *
+ * @example
+ * ```ts
+ * import { mayRetry } from "@kiln/host";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(mayRetry({ kind: "internal", reason: "spawn", message: "no worker", log: [] }), true);
+ * assertEquals(mayRetry({ kind: "invalid", reason: "hard-timeout", message: "12 s", log: [] }), false);
+ * ```
+ */
 export function mayRetry(outcome: ExecuteOutcome): boolean {
   return outcome.kind === "possibly-invalid" || outcome.kind === "internal";
 }

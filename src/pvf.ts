@@ -5,7 +5,18 @@ import { checkExecutorParams, type ExecutorParams, memoryLimitPages, prepHash } 
 import { MAX_CODE_BYTES } from "./protocol/messages.ts";
 import type { ArtifactId } from "./registry/artifact.ts";
 
-/** Options of {@linkcode Pvf.fromCode}. */
+/**
+ * Options of {@linkcode Pvf.fromCode}.
+ *
+ * @example
+ * ```ts
+ * import { Pvf, type PvfOptions } from "@kiln/host";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const options: PvfOptions = { executorParams: { maxMemoryPages: 2048 } };
+ * assertEquals((await Pvf.fromCode(new Uint8Array(), options)).maxMemoryPages, 2080);
+ * ```
+ */
 export interface PvfOptions {
   /** The executor parameters to prepare and execute with. */
   readonly executorParams?: ExecutorParams;

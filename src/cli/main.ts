@@ -19,7 +19,24 @@ import { HELP } from "./help.ts";
 import { InputError, readInput } from "./input.ts";
 import { JSON_REPORT, TEXT_REPORT } from "./report.ts";
 
-/** Where the command writes, and what interrupts it. */
+/**
+ * Where the command writes, and what interrupts it.
+ *
+ * @example Output that is kept
+ * ```ts
+ * import { type CommandContext, main } from "@kiln/host/cli";
+ * import { assertEquals } from "@std/assert";
+ *
+ * let written = "";
+ * const context: CommandContext = {
+ *   out: (text) => written += text,
+ *   err: () => {},
+ *   signal: new AbortController().signal,
+ * };
+ * assertEquals(await main(["--help"], context), 0);
+ * assertEquals(written.startsWith("kiln"), true);
+ * ```
+ */
 export interface CommandContext {
   /** Takes a text for standard output. */
   readonly out: (text: string) => void;

@@ -1,11 +1,6 @@
 /** One prepare job, inside the sandbox. */
 import { type Engine, type EngineServices, PrepareFailure } from "../engine/engine.ts";
-import {
-  MAX_MESSAGE_BYTES,
-  type PrepareRequest,
-  type PrepareResponse,
-  type WorkerPrepareError,
-} from "../protocol/messages.ts";
+import type { PrepareRequest, PrepareResponse, WorkerPrepareError } from "../protocol/messages.ts";
 import { TMP_ARTIFACT } from "../protocol/worker_files.ts";
 import { encodeArtifact } from "./artifact_file.ts";
 import { errorText } from "./clip.ts";

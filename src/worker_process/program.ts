@@ -28,11 +28,11 @@ export class WorkerProgram {
     const files = new Map(Object.entries(PROGRAM_FILES));
     if (engineSource !== undefined) files.set(ENGINE_FILE, engineSource);
     await Deno.mkdir(directory, { mode: 0o700 });
-    for (const [name, source] of files) {
+    await Promise.all(Array.from(files, async ([name, source]) => {
       const path = join(directory, name.replace(/\.ts$/, ".js"));
       await Deno.mkdir(dirname(path), { recursive: true });
       await Deno.writeTextFile(path, toJavaScript(source));
-    }
+    }));
     return new WorkerProgram(directory);
   }
 

@@ -51,8 +51,11 @@ function checkEntryPoint(module: WasmModule): void {
   const { kind, index } = exported(module, ENTRY_POINT);
   if (kind !== "function") throw refused(`its export ${ENTRY_POINT} is a ${kind}, a function wanted`);
   const type = module.functionTypes[index];
+  if (type === undefined) {
+    throw refused(`its export ${ENTRY_POINT} is function ${index}, there are ${module.functionTypes.length} functions`);
+  }
   if (type !== ENTRY_POINT_TYPE) {
-    throw refused(`its export ${ENTRY_POINT} has the type ${type ?? "of no function"}, ${ENTRY_POINT_TYPE} wanted`);
+    throw refused(`its export ${ENTRY_POINT} has the type ${type}, ${ENTRY_POINT_TYPE} wanted`);
   }
 }
 
