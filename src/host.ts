@@ -148,17 +148,18 @@ export class ValidationHost implements AsyncDisposable {
     this.registry = registry;
     this.#options = options;
     this.#program = program;
-    const { denoPath, spawnTimeoutMs, maxPrepareWorkers, maxExecuteWorkers } = options;
+    const { denoPath, spawnTimeoutMs, maxPrepareWorkers, maxExecuteWorkers, maxJobsPerWorker } = options;
     const environment: SpawnEnvironment = {
       denoPath,
       mainPath: program.mainPath,
       cryptoWasm,
       spawnTimeoutMs,
       newPath: (prefix) => registry.newPath(prefix),
+      onWarning: options.onWarning,
     };
     this.#spawn = (...wanted) => spawnWorker(environment, ...wanted);
-    this.#prepareQueue = new JobQueue({ ...options, maxWorkers: maxPrepareWorkers });
-    this.#executeQueue = new JobQueue({ ...options, maxWorkers: maxExecuteWorkers });
+    this.#prepareQueue = new JobQueue({ maxWorkers: maxPrepareWorkers, maxJobsPerWorker });
+    this.#executeQueue = new JobQueue({ maxWorkers: maxExecuteWorkers, maxJobsPerWorker });
     this.#preparations = new Preparations({
       registry,
       queue: this.#prepareQueue,

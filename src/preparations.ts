@@ -110,8 +110,9 @@ export class Preparations {
         unreachable: (message) => ({ kind: "unreachable", message }),
       });
     } catch (error) {
-      if (error instanceof SpawnError) return { kind: "spawn", message: errorText(error) };
-      throw error;
+      if (queue.isClosed) throw error;
+      // Whatever it is, the artifact must not stay in preparation for ever.
+      return { kind: error instanceof SpawnError ? "spawn" : "io-error", message: errorText(error) };
     }
   }
 }

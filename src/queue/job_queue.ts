@@ -27,8 +27,6 @@ export interface JobQueueOptions {
   readonly maxWorkers: number;
   /** The most jobs that one worker is given. */
   readonly maxJobsPerWorker: number;
-  /** Told what went wrong where nobody waits for an answer. */
-  readonly onWarning: (message: string, error: unknown) => void;
 }
 
 /** How often a job is handed to a worker that does not take it. */
@@ -68,6 +66,11 @@ export class JobQueue {
     } finally {
       aborted.unlink();
     }
+  }
+
+  /** Whether it takes no jobs any more. */
+  get isClosed(): boolean {
+    return this.#closing.signal.aborted;
   }
 
   /** Resolves when nothing waits and nothing runs. */
@@ -147,9 +150,7 @@ export class JobQueue {
   }
 
   #retire(worker: IdleWorker): Promise<void> {
-    const retiring = worker.retire()
-      .catch((error) => this.#options.onWarning("A worker could not be retired cleanly", error))
-      .finally(() => this.#retiring.delete(retiring));
+    const retiring = worker.retire().finally(() => this.#retiring.delete(retiring));
     this.#retiring.add(retiring);
     return retiring;
   }

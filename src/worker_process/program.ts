@@ -12,12 +12,12 @@ const ENGINE_FILE = "worker/engine.ts";
 /** A program that was written to disk. */
 export class WorkerProgram {
   readonly #directory: string;
-  /** The file that a worker process runs. */
+  /** The file that a worker process runs: absolute, since a worker starts in a directory of its own. */
   readonly mainPath: string;
 
-  private constructor(directory: string) {
+  private constructor(directory: string, realPath: string) {
     this.#directory = directory;
-    this.mainPath = join(directory, "worker", "main.js");
+    this.mainPath = join(realPath, "worker", "main.js");
   }
 
   /**
@@ -33,7 +33,7 @@ export class WorkerProgram {
       await Deno.mkdir(dirname(path), { recursive: true });
       await Deno.writeTextFile(path, toJavaScript(source));
     }));
-    return new WorkerProgram(directory);
+    return new WorkerProgram(directory, await Deno.realPath(directory));
   }
 
   /** Deletes it. */

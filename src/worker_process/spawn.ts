@@ -24,6 +24,8 @@ export interface SpawnEnvironment {
   readonly spawnTimeoutMs: number;
   /** A fresh absolute path in the cache directory that begins with `prefix`. */
   newPath(prefix: `worker-dir-${string}`): string;
+  /** Told what went wrong where nobody waits for an answer. */
+  onWarning(message: string, error: unknown): void;
 }
 
 /** Starts a worker and shakes hands with it. Throws {@linkcode SpawnError}, or the signal's reason. */
@@ -45,7 +47,7 @@ export async function spawnWorker(
 }
 
 async function startProcess(
-  { denoPath, mainPath, newPath }: SpawnEnvironment,
+  { denoPath, mainPath, newPath, onWarning }: SpawnEnvironment,
   kind: WorkerKind,
   maxMemoryPages: number,
 ): Promise<WorkerProcess> {
@@ -58,8 +60,15 @@ async function startProcess(
   }
   try {
     const versions = [KILN_VERSION, Deno.version.deno];
-    const command = workerCommand({ denoPath, kind, mainPath, versions, directory: directory.path, maxMemoryPages });
-    return new WorkerProcess(kind, command.spawn(), directory);
+    const command = workerCommand({
+      denoPath,
+      kind,
+      mainPath,
+      versions,
+      directory: directory.realPath,
+      maxMemoryPages,
+    });
+    return new WorkerProcess(kind, command.spawn(), directory, onWarning);
   } catch (error) {
     await directory.remove();
     throw new SpawnError(`Cannot start a worker: "${denoPath}" cannot be run`, { cause: error });

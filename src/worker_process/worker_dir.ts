@@ -4,17 +4,20 @@ import { removeTree } from "../registry/remove_tree.ts";
 
 /** A directory that exists from {@linkcode WorkerDir.create} to {@linkcode WorkerDir.remove}. */
 export class WorkerDir {
-  /** Where it is, absolute. */
+  /** Where it is, as the host's permissions spell it. */
   readonly path: string;
+  /** Where it really is: absolute and without a link in it, as a worker's permissions must spell it. */
+  readonly realPath: string;
 
-  private constructor(path: string) {
+  private constructor(path: string, realPath: string) {
     this.path = path;
+    this.realPath = realPath;
   }
 
   /** Makes the directory. `path` is a fresh name in the cache directory. */
   static async create(path: string): Promise<WorkerDir> {
     await Deno.mkdir(path, { mode: 0o700 });
-    return new WorkerDir(path);
+    return new WorkerDir(path, await Deno.realPath(path));
   }
 
   /** The path of a file in it. */

@@ -21,10 +21,17 @@ export class WorkerProcess {
   readonly #output: FrameSource;
   readonly #input: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   readonly #stderr: OutputTail;
+  readonly #onWarning: (message: string, error: unknown) => void;
   #requests = 0;
   #retired: Promise<void> | undefined;
 
-  constructor(kind: WorkerKind, child: Deno.ChildProcess, directory: WorkerDir) {
+  constructor(
+    kind: WorkerKind,
+    child: Deno.ChildProcess,
+    directory: WorkerDir,
+    onWarning: (message: string, error: unknown) => void,
+  ) {
+    this.#onWarning = onWarning;
     this.kind = kind;
     this.directory = directory;
     this.exited = child.status;
@@ -68,7 +75,10 @@ export class WorkerProcess {
     return this.#stderr.text ? `${end}: ${this.#stderr.text}` : end;
   }
 
-  /** Ends the process, waits for its end and deletes its directory. Rejects if that cannot be deleted. */
+  /**
+   * Ends the process, waits for its end and deletes its directory. Never rejects: what cannot be deleted is warned of, and the next
+   * start of a host tries again.
+   */
   retire(): Promise<void> {
     this.#retired ??= this.#retire();
     return this.#retired;
@@ -82,6 +92,10 @@ export class WorkerProcess {
     }
     await this.exited;
     await Promise.allSettled([this.#output.cancel(), this.#input.abort(), this.#stderr.ended]);
-    await this.directory.remove();
+    try {
+      await this.directory.remove();
+    } catch (error) {
+      this.#onWarning(`Cannot delete the worker directory "${this.directory.path}"`, error);
+    }
   }
 }

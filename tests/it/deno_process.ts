@@ -19,8 +19,8 @@ export interface Finished {
 }
 
 /** Runs `deno` with these arguments to its end. */
-export async function deno(args: string[], env: Record<string, string> = {}): Promise<Finished> {
-  const command = new Deno.Command(Deno.execPath(), { args, env: { NO_COLOR: "1", ...env }, stdin: "null" });
+export async function deno(args: string[], env: Record<string, string> = {}, cwd = ROOT): Promise<Finished> {
+  const command = new Deno.Command(Deno.execPath(), { args, cwd, env: { NO_COLOR: "1", ...env }, stdin: "null" });
   const { code, stdout, stderr } = await command.output();
   return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
 }

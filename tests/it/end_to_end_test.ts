@@ -58,6 +58,20 @@ Deno.test("a host runs with three grants: read and write its cache directory, ru
   });
 });
 
+Deno.test("a host runs on a relative cache path that leads through a symbolic link, with grants for just that spelling", async () => {
+  await withDirectory(async (directory) => {
+    await Deno.mkdir(`${directory}/real`);
+    await Deno.symlink("real", `${directory}/link`);
+    const main = `${directory}/main.ts`;
+    await Deno.writeTextFile(main, program(toFileUrl(`${ROOT}mod.ts`).href, "link/cache"));
+    const args = ["run", "--no-check", ...resolutionFlags(), ...hostGrants("link/cache"), main];
+    const ran = await deno(args, {}, directory);
+    assertEquals(ran.code, 0, ran.stderr);
+    assertVerdicts(ran.stdout);
+    assertEquals(Array.from(Deno.readDirSync(`${directory}/real/cache`)).length, 1);
+  });
+});
+
 Deno.test("a host without one of its grants says which one is missing", async () => {
   await withDirectory(async (directory) => {
     const main = `${directory}/main.ts`;

@@ -115,6 +115,17 @@ Deno.test("what the engine reports is blamed on whom it should be", async () => 
   assertOutcome(await execute(`{ run() { throw new Error("a bug") } }`), "possibly-invalid", "job-error", "a bug");
 });
 
+Deno.test("parameters and results of many megabytes go through", async () => {
+  await withScriptHost({}, async (host) => {
+    const pvf = await Pvf.fromCode(script(`{ run: ({ params }) => params.slice(-(16 * 2 ** 20)) }`));
+    const params = new Uint8Array(64 * 2 ** 20).fill(7);
+    params[params.length - 1] = 9;
+    const outcome = await host.execute(pvf, { params });
+    assert(outcome.kind === "valid", JSON.stringify(outcome).slice(0, 200));
+    assertEquals([outcome.result.length, outcome.result[0], outcome.result.at(-1)], [16 * 2 ** 20, 7, 9]);
+  });
+});
+
 Deno.test("a result that is too long is the code's fault", async () => {
   const outcome = await execute("{ run: () => new Uint8Array(16 * 2 ** 20 + 1) }");
   assertOutcome(outcome, "invalid", "worker-reported-invalid", "16777217 bytes, at most 16777216");

@@ -14,17 +14,21 @@ export const NEVER = new AbortController().signal;
 export class Lab implements AsyncDisposable {
   private constructor(readonly registry: ArtifactRegistry, readonly environment: SpawnEnvironment) {}
 
-  static async open(options: Partial<SpawnEnvironment> & { engineSource?: string } = {}): Promise<Lab> {
+  /** Workers run scripts, unless another engine is given; `null` stands for the PVF engine. */
+  static async open(options: Partial<SpawnEnvironment> & { engineSource?: string | null } = {}): Promise<Lab> {
     const { engineSource = SCRIPT_ENGINE, ...given } = options;
     const path = await Deno.makeTempDir({ prefix: "kiln-lab-" });
     const registry = await ArtifactRegistry.open({ path });
-    const program = await WorkerProgram.write(registry.newPath("kiln-worker-program-"), engineSource);
+    const program = await WorkerProgram.write(registry.newPath("kiln-worker-program-"), engineSource ?? undefined);
     return new Lab(registry, {
       denoPath: Deno.execPath(),
       mainPath: program.mainPath,
       cryptoWasm: await loadCryptoWasm(),
       spawnTimeoutMs: 20_000,
       newPath: (prefix) => registry.newPath(prefix),
+      onWarning: (message, error) => {
+        throw new Error(message, { cause: error });
+      },
       ...given,
     });
   }

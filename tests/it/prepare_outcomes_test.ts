@@ -169,7 +169,7 @@ Deno.test("a prepare job ends with IoErr when the worker closes its output and g
     stderr: "piped",
   }).spawn();
   const directory = await WorkerDir.create(lab.registry.newPath("worker-dir-prepare-"));
-  const idle = new IdleWorker(new WorkerProcess("prepare-worker", child, directory));
+  const idle = new IdleWorker(new WorkerProcess("prepare-worker", child, directory, lab.environment.onWarning));
   const outcome = await runPrepareJob(idle, prepareJob("{}"), lab.registry, NEVER);
   assert(outcome.kind === "io-error", outcome.kind);
   assertStringIncludes(outcome.message, "the process goes on");

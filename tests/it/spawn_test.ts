@@ -18,7 +18,7 @@ Deno.test("spawnWorker() gives a worker of either kind, in a directory that only
   for (const kind of ["prepare-worker", "execute-worker"] as const) {
     const worker = await lab.spawn(kind);
     const [directory = ""] = lab.workerDirectories();
-    assertEquals((await Deno.stat(directory)).mode! & 0o777, 0o700);
+    assertEquals(((await Deno.stat(directory)).mode ?? 0) & 0o777, 0o700);
     assertStringIncludes(directory, kind === "prepare-worker" ? "worker-dir-prepare-" : "worker-dir-execute-");
     await worker.retire();
     assertEquals(lab.workerDirectories(), []);

@@ -29,7 +29,6 @@ class Fixture {
     this.queue = new JobQueue({
       maxWorkers: 1,
       maxJobsPerWorker: Infinity,
-      onWarning: (message) => this.log.push(message),
       ...options,
     });
   }
@@ -152,17 +151,4 @@ Deno.test("close() rejects what waits and what runs, and retires every worker", 
   assertEquals((await settled).map((call) => call.status), ["rejected", "rejected"]);
   await assertRejects(() => queue.submit(job("c")), Error, "closed");
   assertEquals(log, ["spawn w1", "z on w1", "a on w1"], "the worker of a running job is its job's to end");
-});
-
-Deno.test("a worker that cannot be retired cleanly is told of, and stops nothing", async () => {
-  const { queue, log, job } = withFixture({ maxJobsPerWorker: 1 });
-  const first = job("a");
-  const spawn = async (signal: AbortSignal): Promise<IdleWorker> => {
-    const worker = await first.spawn(signal);
-    worker.retire = () => Promise.reject(new Error("stuck"));
-    return worker;
-  };
-  await queue.submit({ ...first, spawn });
-  assertEquals(await queue.submit(job("b")), "b");
-  assertEquals(log.includes("A worker could not be retired cleanly"), true);
 });

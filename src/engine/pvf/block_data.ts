@@ -3,6 +3,7 @@ import { bytes, encode, ScaleError, ScaleReader } from "../../protocol/scale.ts"
 import { ExecuteFailure } from "../engine.ts";
 import { decompressBlockData } from "./blob.ts";
 import { concat } from "./concat.ts";
+import { resourceFailure } from "./failures.ts";
 import { DecompressionError } from "./zstd.ts";
 
 /**
@@ -33,7 +34,7 @@ function decompressed(blockData: Uint8Array, limit: number): Uint8Array {
   try {
     return decompressBlockData(blockData, limit);
   } catch (error) {
-    if (!(error instanceof DecompressionError)) throw error;
+    if (!(error instanceof DecompressionError)) throw resourceFailure(error) ?? error;
     throw new ExecuteFailure("pov-decompression", error.message, { cause: error });
   }
 }

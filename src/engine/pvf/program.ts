@@ -12,7 +12,7 @@ export interface Program {
 /** Compiles a module that went through `prevalidate`. Throws what the reader and the compiler throw. */
 export function compile(wasm: Uint8Array): Program {
   const { imports, memories: [memory] } = readModule(wasm);
-  if (memory === undefined) throw new WebAssembly.CompileError("Cannot compile the module: it has no memory");
+  if (memory === undefined) throw new WebAssembly.CompileError("it has no memory");
   return {
     module: new WebAssembly.Module(wasm as BufferSource),
     memory,

@@ -29,7 +29,7 @@ function decompressed({ code, codeBombLimitBytes }: PrepareInput): Uint8Array {
   try {
     return decompressCode(code, codeBombLimitBytes);
   } catch (error) {
-    if (!(error instanceof DecompressionError)) throw error;
+    if (!(error instanceof DecompressionError)) throw shortage(error) ?? error;
     throw new PrepareFailure("decompression", error.message, { cause: error });
   }
 }
@@ -39,11 +39,15 @@ function compiled(wasm: Uint8Array): Program {
   try {
     return compile(wasm);
   } catch (error) {
-    const shortage = resourceFailure(error);
-    if (shortage !== undefined) throw new PrepareFailure("out-of-memory", shortage.message, { cause: error });
-    if (!(error instanceof Error) || error instanceof PrepareFailure) throw error;
-    throw new PrepareFailure("preparation", error.message, { cause: error });
+    if (!(error instanceof WebAssembly.CompileError)) throw shortage(error) ?? error;
+    throw new PrepareFailure("preparation", `Cannot compile the module: ${error.message}`, { cause: error });
   }
+}
+
+/** The failure of a machine that has no more memory, if `error` is one. */
+function shortage(error: unknown): PrepareFailure | undefined {
+  const failure = resourceFailure(error);
+  return failure && new PrepareFailure("out-of-memory", failure.message, { cause: error });
 }
 
 function tryToInstantiate(program: Program, services: EngineServices): void {
