@@ -61,6 +61,7 @@ export type { DirectoryPrefix } from "./src/registry/names.ts";
 export { type AnnouncedFile, type PublishedFile, PublishError } from "./src/registry/publish.ts";
 export { ArtifactRegistry, type RemovedArtifact } from "./src/registry/registry.ts";
 export type { ArtifactRegistryOptions } from "./src/registry/registry_options.ts";
+export { ScaleError } from "./src/protocol/scale.ts";
 export {
   decodeValidationParams,
   decodeValidationResult,

@@ -48,6 +48,8 @@ export class WasmCrypto {
   #returned: number;
   #bytes = new Uint8Array();
   #view = new DataView(this.#bytes.buffer);
+  /** Whether a call ended where it should not have: stack and heap of the module are in disorder then. */
+  #isBroken = false;
 
   constructor(wasmBytes: Uint8Array) {
     this.#module = new WebAssembly.Module(wasmBytes as BufferSource);
@@ -119,9 +121,11 @@ export class WasmCrypto {
       this.#wasm.ext_secp_recover(this.#returned, ...slices, recoveryId);
       return this.#takeReturned(new Uint8Array(COMPRESSED_KEY_BYTES));
     } catch (error) {
+      this.#isBroken = true;
       if (!(error instanceof WebAssembly.RuntimeError)) throw error;
       // The module panics where there is nothing to recover.
       this.#cleanUpAfterPanic(slices);
+      this.#isBroken = false;
       return undefined;
     }
   }
@@ -134,13 +138,17 @@ export class WasmCrypto {
     });
   }
 
-  /** A trap in the module must not be taken for one in the code that asks for a hash. */
+  /**
+   * Calls into the module. A trap there must not be taken for one in the code that asks for a hash. The module is started anew only
+   * when it is next needed: what ended the call may be that this thread's stack is full.
+   */
   #guard<T>(work: () => T): T {
+    if (this.#isBroken) this.#restart();
     try {
       return work();
     } catch (error) {
+      this.#isBroken = true;
       if (!(error instanceof WebAssembly.RuntimeError)) throw error;
-      this.#restart();
       throw new WasmCryptoError(`The crypto module failed: ${error.message}`, { cause: error });
     }
   }
@@ -149,6 +157,7 @@ export class WasmCrypto {
     this.#wasm = instantiate(this.#module);
     this.#returned = this.#wasm.__wbindgen_add_to_stack_pointer(-RETURNED_BYTES);
     this.#refresh();
+    this.#isBroken = false;
   }
 
   /**

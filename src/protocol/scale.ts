@@ -3,8 +3,19 @@
  * bounds, refuses an unknown tag and, in {@linkcode decode}, refuses bytes that are left over.
  */
 
-/** Bytes that do not fit the type that they were decoded as. */
+/**
+ * Bytes that do not fit the type that they were decoded as.
+ *
+ * @example
+ * ```ts
+ * import { decodeValidationResult, ScaleError } from "@kiln/host";
+ * import { assertThrows } from "@std/assert";
+ *
+ * assertThrows(() => decodeValidationResult(new Uint8Array()), ScaleError);
+ * ```
+ */
 export class ScaleError extends Error {
+  /** The name of the class. */
   override name = "ScaleError";
 }
 
