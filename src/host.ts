@@ -1,5 +1,5 @@
 /** The validation host: requests in, outcomes out. */
-import { deadline } from "@std/async";
+import { deadline } from "@std/async/deadline";
 import { loadCryptoWasm } from "./crypto/load.ts";
 import { errorText } from "./error_text.ts";
 import { checkTimeout, type HostOptions, type ResolvedHostOptions, resolveHostOptions } from "./options.ts";

@@ -2,7 +2,8 @@
  * The life cycle of artifacts: one preparation for an artifact at a time, however many wait for it; what is prepared is used, what
  * failed by the code's own fault is remembered, and what failed otherwise is tried again after a while.
  */
-import { abortable } from "@std/async";
+import { abortable } from "@std/async/abortable";
+import { exists } from "@std/fs";
 import { errorText } from "./error_text.ts";
 import type { ResolvedHostOptions } from "./options.ts";
 import { isDeterministic, type PrepareError } from "./outcome.ts";
@@ -47,7 +48,9 @@ export class Preparations {
     const { registry } = this.#context;
     const known = registry.get(pvf.artifactId);
     if (known?.state === "failed" && !this.#mayRetry(known)) return known;
-    if (known?.state === "prepared" && !await isFile(known.path)) await registry.remove(pvf.artifactId, known.path);
+    if (known?.state === "prepared" && !await exists(known.path, { isFile: true })) {
+      await registry.remove(pvf.artifactId, known.path);
+    }
     return await this.#ensure(pvf, "compile", signal);
   }
 
@@ -131,13 +134,5 @@ function toEnd(outcome: PrepareJobOutcome): JobEnd<ArtifactFile | PrepareError> 
     }
     default:
       return { kind: "done", value: outcome };
-  }
-}
-
-async function isFile(path: string): Promise<boolean> {
-  try {
-    return (await Deno.lstat(path)).isFile;
-  } catch {
-    return false;
   }
 }

@@ -1,5 +1,10 @@
 /** What the tests share: a real PVF, blocks for it, and what must come of them. `pvf-data.md` tells how they were made. */
 
+import { loadCryptoWasm } from "../src/crypto/load.ts";
+
+/** The module that hashes and verifies. */
+export const wasmBytes: Uint8Array<ArrayBuffer> = await loadCryptoWasm();
+
 /** A block for the PVF, as `cases.json` describes it. */
 export interface Case {
   readonly name: string;

@@ -1,38 +1,19 @@
 /**
- * Stands in for the functions of `@std/fs` that are in use, where JSR does not answer: no npm package carries them.
+ * Stands in for the function of `@std/fs` that is in use, where JSR does not answer: no npm package carries it.
  *
  * @module
  */
 
 /**
- * Makes a folder, and those above it, if it is not there.
- *
- * @param dir The folder
- */
-export async function ensureDir(dir: string | URL): Promise<void> {
-  await Deno.mkdir(dir, { recursive: true });
-}
-
-/**
- * Removes all that is in a folder, and makes the folder if it is not there.
- *
- * @param dir The folder
- */
-export async function emptyDir(dir: string): Promise<void> {
-  await ensureDir(dir);
-  for await (const { name } of Deno.readDir(dir)) await Deno.remove(`${dir}/${name}`, { recursive: true });
-}
-
-/**
  * Tells whether something is at a path.
  *
  * @param path The path
+ * @param options Whether it has to be a file
  * @returns Whether it is there
  */
-export async function exists(path: string | URL): Promise<boolean> {
+export async function exists(path: string, options: { isFile?: boolean } = {}): Promise<boolean> {
   try {
-    await Deno.stat(path);
-    return true;
+    return (await Deno.stat(path)).isFile || !options.isFile;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;

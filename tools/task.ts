@@ -76,13 +76,17 @@ async function demo(std: StdSource, args: string[]): Promise<number> {
 async function test(std: StdSource, args: string[]): Promise<number> {
   // Without types, assertions do not narrow, so the tests would not pass the type check.
   const flags = std === "npm" ? ["--no-check", ...stdFlags(std)] : [];
-  const child = spawn(["test", "--allow-all", "--doc", ...flags, ...args], { stdout: "piped" });
+  // Examples in the documentation make temporary directories and say nothing of deleting them: all are deleted here.
+  const temporary = await Deno.makeTempDir({ prefix: "kiln-" });
+  const env = { TMPDIR: temporary };
+  const child = spawn(["test", "--allow-all", "--doc", ...flags, ...args], { stdout: "piped", env });
   const [shown, kept] = child.stdout.tee();
   const [output] = await Promise.all([
     new Response(kept).text(),
     shown.pipeTo(Deno.stdout.writable, { preventClose: true }),
   ]);
   const { code } = await child.status;
+  await Deno.remove(temporary, { recursive: true });
   // Colour codes may surround the first word. A test may print such a line too, but the runner has the last word.
   const summary = [...output.matchAll(/^\S*(?:ok|FAILED)\S* \| (\d+) passed.*? \| (\d+) failed/gm)].at(-1);
   // What keeps a module from loading fails the run, but the runner does not count it.

@@ -1,5 +1,5 @@
 /** What the command was asked to do. */
-import { parseArgs } from "@std/cli";
+import { parseArgs } from "@std/cli/parse-args";
 
 /** A call that cannot be understood. */
 export class UsageError extends Error {
@@ -32,7 +32,7 @@ export function parseCall(args: readonly string[]): Call {
     boolean: [...SWITCHES],
     collect: [...VALUED],
     alias: { help: "h", version: "V" },
-    unknown: (argument, name) => {
+    unknown: (argument: string, name?: string) => {
       if (name !== undefined) throw new UsageError(`Unknown option "${argument}"`);
     },
   });

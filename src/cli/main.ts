@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { pooledMap } from "@std/async";
+import { pooledMap } from "@std/async/pool";
 import { errorText } from "../error_text.ts";
 import { ValidationHost } from "../host.ts";
 import { MAX_CODE_BYTES, MAX_PARAMS_BYTES } from "../protocol/messages.ts";

@@ -1,11 +1,11 @@
-import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
-import { wasmBytes } from "@polkadot/wasm-crypto-wasm/bundle";
+import { assertEquals, assertStrictEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import * as fc from "fast-check";
 import { createHash } from "node:crypto";
+import { loadCryptoWasm } from "../../src/crypto/load.ts";
 import { WasmCrypto, WasmCryptoError } from "../../src/crypto/wasm_crypto.ts";
 
 const ABC = new TextEncoder().encode("abc");
-const crypto = new WasmCrypto(wasmBytes);
+const crypto = new WasmCrypto(await loadCryptoWasm());
 
 function hex(digits: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.fromHex(digits);
@@ -70,20 +70,21 @@ Deno.test("secp256k1Expand() gives the full form of a key", () => {
 
 Deno.test("a stack that is full in the middle of a call leaves no damage", () => {
   const hash = new Uint8Array(32).fill(1);
+  let full: RangeError | undefined;
   function exhaust(): void {
-    try {
-      exhaust();
-    } finally {
-      for (const call of [() => crypto.sha256(ABC), () => crypto.secp256k1Recover(hash, new Uint8Array(64), 0)]) {
-        try {
-          call();
-        } catch (error) {
-          if (!(error instanceof RangeError)) throw error;
-        }
+    const calls = [exhaust, () => crypto.sha256(ABC), () => crypto.secp256k1Recover(hash, new Uint8Array(64), 0)];
+    // On its way back every level tries again, with a little more of the stack to spend.
+    for (const call of calls) {
+      try {
+        call();
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+        full = error;
       }
     }
   }
-  assertThrows(exhaust, RangeError, "call stack");
+  exhaust();
+  assertStringIncludes(full?.message ?? "", "call stack");
   assertEquals(crypto.sha256(ABC).toHex(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 });
 

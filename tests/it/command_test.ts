@@ -1,5 +1,6 @@
 /** The command, as a person or a script runs it, on real code and real blocks. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { exists } from "@std/fs";
 import { decodeValidationParams, encodeValidationParams } from "../../src/protocol/validation_data.ts";
 import { caseParams, caseResult, cases, pvfCode, testFile } from "../testdata.ts";
 import { deno, type Finished, resolutionFlags, ROOT } from "./deno_process.ts";
@@ -34,10 +35,6 @@ class Bench implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Deno.remove(this.directory, { recursive: true });
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, () => false);
 }
 
 // deno-lint-ignore no-explicit-any -- what a line of JSON holds is what these tests are about

@@ -6,7 +6,8 @@ export const ROOT: string = fromFileUrl(new URL("../../", import.meta.url));
 
 /** The flags by which this very process resolves its imports: by JSR, or by npm where JSR cannot be reached. */
 export function resolutionFlags(): string[] {
-  return import.meta.resolve("@std/path").startsWith("npm:")
+  // A package that is loaded already resolves to its place on disk.
+  return /^(npm|file):/.test(import.meta.resolve("@std/path"))
     ? ["--no-lock", "--no-config", `--import-map=${ROOT}tools/npm_std.json`]
     : ["--no-lock", `--config=${ROOT}deno.json`];
 }

@@ -1,5 +1,6 @@
 /** The host as its callers see it, with real workers. */
 import { assert, assertEquals, assertNotEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { HostClosedError, ValidationHost } from "../../src/host.ts";
 import { Pvf } from "../../src/pvf.ts";
 import { CacheLockedError } from "../../src/registry/lock.ts";
@@ -155,9 +156,12 @@ Deno.test("an idle worker that dies is replaced, and leaves no directory", async
   await withScriptHost({ maxExecuteWorkers: 1 }, async (host, cachePath) => {
     const pvf = await pvfOf(COUNTING);
     assertEquals(await resultOf(host, pvf), "1");
+    const directories = (): string[] =>
+      hostDirectories(cachePath).filter((name) => name.startsWith("worker-dir-execute"));
     for (const pid of processesWith(`${cachePath}/worker-dir-execute`)) Deno.kill(pid, "SIGKILL");
+    while (directories().length > 0) await delay(1);
     assertEquals(await resultOf(host, pvf), "1");
-    assertEquals(hostDirectories(cachePath).filter((name) => name.startsWith("worker-dir-execute")).length, 1);
+    assertEquals(directories().length, 1);
   });
 });
 

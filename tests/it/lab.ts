@@ -1,4 +1,6 @@
 /** A registry, a worker program and workers without a host around them: for tests of one worker. */
+import { delay } from "@std/async/delay";
+import { exists } from "@std/fs";
 import { WorkerProgram } from "../../src/worker_process/program.ts";
 import { ArtifactRegistry } from "../../src/registry/registry.ts";
 import { type SpawnEnvironment, spawnWorker } from "../../src/worker_process/spawn.ts";
@@ -70,12 +72,8 @@ export function prepareJob(code: string, timeoutMs = 20_000): PrepareJob {
 /** Waits until a file is there: how a script says that it has come to a point. */
 export async function fileExists(path: string): Promise<void> {
   for (let tries = 0; tries < 1_000; tries++) {
-    try {
-      await Deno.lstat(path);
-      return;
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    if (await exists(path)) return;
+    await delay(10);
   }
   throw new Error(`${path} did not appear`);
 }

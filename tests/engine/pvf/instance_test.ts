@@ -1,5 +1,4 @@
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
-import { wasmBytes } from "@polkadot/wasm-crypto-wasm/bundle";
 import { WasmCrypto, WasmCryptoError } from "../../../src/crypto/wasm_crypto.ts";
 import { ExecuteFailure } from "../../../src/engine/engine.ts";
 import { limitMemory } from "../../../src/engine/pvf/memory_limit.ts";
@@ -26,6 +25,7 @@ import {
   sized,
   sleb,
 } from "./wasm_builder.ts";
+import { wasmBytes } from "../../testdata.ts";
 
 const MAX_PAGES = 5;
 const CRYPTO = new WasmCrypto(wasmBytes);

@@ -1,10 +1,9 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { wasmBytes } from "@polkadot/wasm-crypto-wasm/bundle";
 import { zstdCompressSync } from "node:zlib";
 import { WasmCrypto } from "../../../src/crypto/wasm_crypto.ts";
 import { type PreparedCode, PrepareFailure, type PrepareInput } from "../../../src/engine/engine.ts";
 import { engine } from "../../../src/engine/pvf/pvf_engine.ts";
-import { caseParams, caseResult, pvfCode } from "../../testdata.ts";
+import { caseParams, caseResult, pvfCode, wasmBytes } from "../../testdata.ts";
 import { buildModule, limits, OP, RESULT, sized, sleb } from "./wasm_builder.ts";
 
 const SERVICES = { crypto: new WasmCrypto(wasmBytes) };

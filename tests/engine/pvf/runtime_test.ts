@@ -1,5 +1,4 @@
 import { assert, assertEquals, assertNotStrictEquals, assertThrows } from "@std/assert";
-import { wasmBytes } from "@polkadot/wasm-crypto-wasm/bundle";
 import { WasmCrypto } from "../../../src/crypto/wasm_crypto.ts";
 import { type Executed, ExecuteFailure, type LogSink } from "../../../src/engine/engine.ts";
 import { FreeingBumpAllocator } from "../../../src/engine/pvf/allocator.ts";
@@ -10,7 +9,7 @@ import { limitMemory } from "../../../src/engine/pvf/memory_limit.ts";
 import { compile } from "../../../src/engine/pvf/program.ts";
 import { load, type PvfRuntime } from "../../../src/engine/pvf/runtime.ts";
 import { decodeValidationParams, encodeValidationParams } from "../../../src/protocol/validation_data.ts";
-import { caseParams, caseResult, cases, pvfCode, testFile } from "../../testdata.ts";
+import { caseParams, caseResult, cases, pvfCode, testFile, wasmBytes } from "../../testdata.ts";
 
 const MAX_PAGES = 2080;
 const POV_LIMIT = 20 << 20;

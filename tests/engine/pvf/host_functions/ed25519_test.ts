@@ -1,9 +1,9 @@
 import { assertEquals } from "@std/assert";
-import { wasmBytes } from "@polkadot/wasm-crypto-wasm/bundle";
 import * as fc from "fast-check";
 import { WasmCrypto } from "../../../../src/crypto/wasm_crypto.ts";
 import { verifyEd25519 } from "../../../../src/engine/pvf/host_functions/ed25519.ts";
 import { unhex, utf8 } from "./harness.ts";
+import { wasmBytes } from "../../../testdata.ts";
 
 const P = 2n ** 255n - 19n;
 const SIGN = 2n ** 255n;

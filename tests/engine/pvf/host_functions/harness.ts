@@ -1,9 +1,9 @@
 /** Host functions on a memory of their own, without any code that calls them. */
-import { wasmBytes } from "@polkadot/wasm-crypto-wasm/bundle";
 import { WasmCrypto } from "../../../../src/crypto/wasm_crypto.ts";
 import { FreeingBumpAllocator } from "../../../../src/engine/pvf/allocator.ts";
 import { GuestMemory } from "../../../../src/engine/pvf/guest_memory.ts";
 import { hostFunctions } from "../../../../src/engine/pvf/host_functions/host_functions.ts";
+import { wasmBytes } from "../../../testdata.ts";
 
 /** A log entry. */
 export type Entry = [level: number, target: string, message: string];
