@@ -24,6 +24,7 @@ import enginePvfHostFunctionsTrie from "../engine/pvf/host_functions/trie.ts" wi
 import enginePvfHostFunctionsTrieNode from "../engine/pvf/host_functions/trie_node.ts" with { type: "text" };
 import enginePvfHostFunctionsTrieRoot from "../engine/pvf/host_functions/trie_root.ts" with { type: "text" };
 import enginePvfInstance from "../engine/pvf/instance.ts" with { type: "text" };
+import enginePvfInstructions from "../engine/pvf/instructions.ts" with { type: "text" };
 import enginePvfMemoryLimit from "../engine/pvf/memory_limit.ts" with { type: "text" };
 import enginePvfPanicLog from "../engine/pvf/panic_log.ts" with { type: "text" };
 import enginePvfPrevalidate from "../engine/pvf/prevalidate.ts" with { type: "text" };
@@ -75,6 +76,7 @@ export const PROGRAM_FILES: Readonly<Record<string, string>> = {
   "engine/pvf/host_functions/trie_node.ts": enginePvfHostFunctionsTrieNode,
   "engine/pvf/host_functions/trie_root.ts": enginePvfHostFunctionsTrieRoot,
   "engine/pvf/instance.ts": enginePvfInstance,
+  "engine/pvf/instructions.ts": enginePvfInstructions,
   "engine/pvf/memory_limit.ts": enginePvfMemoryLimit,
   "engine/pvf/panic_log.ts": enginePvfPanicLog,
   "engine/pvf/prevalidate.ts": enginePvfPrevalidate,

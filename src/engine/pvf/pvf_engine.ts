@@ -3,6 +3,7 @@ import type { Engine, EngineServices, LogSink, PrepareInput } from "../engine.ts
 import { ExecuteFailure, PrepareFailure } from "../engine.ts";
 import { decompressCode } from "./blob.ts";
 import { resourceFailure } from "./failures.ts";
+import { checkInstructions } from "./instructions.ts";
 import { limitMemory } from "./memory_limit.ts";
 import { prevalidate } from "./prevalidate.ts";
 import { compile } from "./program.ts";
@@ -19,6 +20,7 @@ export const engine: Engine = {
     prevalidate(code, input.maxMemoryPages);
     const artifact = limitMemory(code, input.maxMemoryPages);
     const program = compiled(artifact);
+    checkInstructions(artifact);
     if (input.kind === "precheck") tryToInstantiate(program, services);
     return { artifact, decompressedBytes: code.length };
   },
