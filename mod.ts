@@ -22,6 +22,7 @@
  */
 export type { ExecutorParams } from "./src/executor_params.ts";
 export {
+  type ArtifactsView,
   type CloseOptions,
   type ExecuteOptions,
   HostClosedError,

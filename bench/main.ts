@@ -75,7 +75,7 @@ async function measureExecution(): Promise<void> {
         }`,
       );
       console.log(`  warm, median of ${String(runs).padEnd(7)}${ms(median(here))}; in process ${ms(median(there))}`);
-      const [pid] = processesWith(`${host.registry.path}/worker-dir-execute`);
+      const [pid] = processesWith(`${host.artifacts.path}/worker-dir-execute`);
       if (pid !== undefined) console.log(`  worker                 ${memoryOf(pid)}`);
     });
   }

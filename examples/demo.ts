@@ -42,8 +42,8 @@ async function validate(pvf: Pvf): Promise<void> {
     report(name, await host.execute(pvf, { params }));
   }
 
-  heading("Registry", host.registry.path);
-  for (const [id, artifact] of host.registry.entries()) {
+  heading("Registry", host.artifacts.path);
+  for (const [id, artifact] of host.artifacts.entries()) {
     line("artifact", `${id.codeHash.slice(0, 18)}... is ${artifact.state}`);
     if (artifact.state !== "prepared") continue;
     line("file", `${artifact.path.split("/").at(-1)?.slice(0, 18)}... of ${bytes(artifact.sizeBytes)}`);

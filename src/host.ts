@@ -9,7 +9,7 @@ import { MAX_PARAMS_BYTES } from "./protocol/messages.ts";
 import type { Pvf } from "./pvf.ts";
 import { type JobEnd, JobQueue } from "./queue/job_queue.ts";
 import type { PreparedArtifact } from "./registry/artifact.ts";
-import { ArtifactRegistry } from "./registry/registry.ts";
+import { ArtifactRegistry, type RemovedArtifact } from "./registry/registry.ts";
 import { type ExecuteJob, runExecuteJob } from "./worker_process/execute_job.ts";
 import { WorkerProgram } from "./worker_process/program.ts";
 import { type SpawnEnvironment, SpawnError, spawnWorker } from "./worker_process/spawn.ts";
@@ -107,6 +107,21 @@ export interface CloseOptions {
   readonly timeoutMs?: number;
 }
 
+/**
+ * The registry of a host, to be looked at: only the host itself may change it.
+ *
+ * @example
+ * ```ts
+ * import { type ArtifactsView, ValidationHost } from "@kiln/host";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using host = await ValidationHost.start({ cachePath: await Deno.makeTempDir() });
+ * const artifacts: ArtifactsView = host.artifacts;
+ * assertEquals([artifacts.size, artifacts.bytes], [0, 0]);
+ * ```
+ */
+export type ArtifactsView = Pick<ArtifactRegistry, "path" | "cleanUp" | "size" | "bytes" | "get" | "entries">;
+
 /** A prepare worker runs no code, so it needs no limit of its own on the memory of code: all that WebAssembly can address. */
 const PREPARE_WORKER_PAGES = 65_536;
 
@@ -128,8 +143,9 @@ const PREPARE_WORKER_PAGES = 65_536;
  * ```
  */
 export class ValidationHost implements AsyncDisposable {
-  /** What is prepared. To be read: only the host may change it. */
-  readonly registry: ArtifactRegistry;
+  /** What is prepared. */
+  readonly artifacts: ArtifactsView;
+  readonly #registry: ArtifactRegistry;
   readonly #options: ResolvedHostOptions;
   readonly #program: WorkerProgram;
   readonly #spawn: (...wanted: SpawnArguments) => ReturnType<typeof spawnWorker>;
@@ -137,6 +153,8 @@ export class ValidationHost implements AsyncDisposable {
   readonly #executeQueue: JobQueue;
   readonly #preparations: Preparations;
   readonly #pending = new Set<Promise<unknown>>();
+  /** Resolves when whoever closes the host does not want to wait for unfinished calls any longer. */
+  readonly #cut = Promise.withResolvers<void>();
   #closed: Promise<void> | undefined;
 
   private constructor(
@@ -145,7 +163,8 @@ export class ValidationHost implements AsyncDisposable {
     program: WorkerProgram,
     cryptoWasm: Uint8Array,
   ) {
-    this.registry = registry;
+    this.artifacts = registry;
+    this.#registry = registry;
     this.#options = options;
     this.#program = program;
     const { denoPath, spawnTimeoutMs, maxPrepareWorkers, maxExecuteWorkers, maxJobsPerWorker } = options;
@@ -257,7 +276,33 @@ export class ValidationHost implements AsyncDisposable {
     if (params.length > MAX_PARAMS_BYTES) {
       throw new RangeError(`Cannot use params: ${params.length} bytes, at most ${MAX_PARAMS_BYTES} wanted`);
     }
-    return await this.#track(() => this.#execute(pvf, { params, timeoutMs }, signal));
+    // The caller may do with its bytes what it likes while the job waits.
+    const job = { params: params.slice(), timeoutMs };
+    return await this.#track(() => this.#execute(pvf, job, signal));
+  }
+
+  /**
+   * Forgets the artifacts that nobody needed for more than `ttlMs`, and deletes their files. What is pruned while an execution of it
+   * waits is prepared again for that.
+   *
+   * @param ttlMs The age up to which an artifact stays, in milliseconds
+   * @returns What was removed
+   * @throws {RangeError} `ttlMs` is not a finite number of at least 0
+   * @throws {HostClosedError} The host is closed
+   *
+   * @example
+   * ```ts
+   * import { ValidationHost } from "@kiln/host";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using host = await ValidationHost.start({ cachePath: await Deno.makeTempDir() });
+   * assertEquals(await host.prune(24 * 60 * 60_000), []);
+   * ```
+   */
+  async prune(ttlMs: number): Promise<RemovedArtifact[]> {
+    const removed = await this.#track(() => this.#registry.prune(ttlMs));
+    this.#warn(removed);
+    return removed;
   }
 
   /**
@@ -278,8 +323,12 @@ export class ValidationHost implements AsyncDisposable {
    * ```
    */
   async close(options: CloseOptions = {}): Promise<void> {
-    if (options.timeoutMs !== undefined) checkTimeout("timeoutMs", options.timeoutMs);
-    this.#closed ??= this.#close(options);
+    const { drain = false, timeoutMs } = options;
+    if (timeoutMs !== undefined) checkTimeout("timeoutMs", timeoutMs);
+    const drained = drain ? this.#drained(timeoutMs) : undefined;
+    this.#closed ??= this.#close();
+    await drained;
+    this.#cut.resolve();
     await this.#closed;
   }
 
@@ -293,14 +342,14 @@ export class ValidationHost implements AsyncDisposable {
     job: Pick<ExecuteJob, "params" | "timeoutMs">,
     signal: AbortSignal | undefined,
   ): Promise<ExecuteOutcome> {
-    const preparation = await this.#preparations.forExecution(pvf, signal);
-    if (preparation.state === "failed") return fromPrepareError(preparation.error);
-    const outcome = await this.#run(pvf, preparation, job, signal);
-    if (isArtifactAtFault(outcome)) {
-      const removed = await this.registry.remove(pvf.artifactId, preparation.path);
-      if (removed?.error) this.#options.onWarning(`Cannot delete the artifact "${removed.path}"`, removed.error);
+    for (let attempt = 1;; attempt++) {
+      const preparation = await this.#preparations.forExecution(pvf, signal);
+      if (preparation.state === "failed") return fromPrepareError(preparation.error);
+      const outcome = await this.#run(pvf, preparation, job, signal);
+      if (isArtifactAtFault(outcome)) this.#warn([await this.#registry.remove(pvf.artifactId, preparation.path)]);
+      // The file may have been pruned while the job waited. It is prepared again, once.
+      if (!isArtifactGone(outcome) || attempt > 1) return outcome;
     }
-    return outcome;
   }
 
   async #run(
@@ -326,6 +375,12 @@ export class ValidationHost implements AsyncDisposable {
     }
   }
 
+  #warn(removed: Iterable<RemovedArtifact | undefined>): void {
+    for (const artifact of removed) {
+      if (artifact?.error) this.#options.onWarning(`Cannot delete the artifact "${artifact.path}"`, artifact.error);
+    }
+  }
+
   /** A call belongs to the host until it is settled: closing waits for it. */
   async #track<T>(call: () => Promise<T>): Promise<T> {
     if (this.#closed) throw new HostClosedError("Cannot use the host: it is closed");
@@ -338,26 +393,26 @@ export class ValidationHost implements AsyncDisposable {
     }
   }
 
-  async #close({ drain = false, timeoutMs }: CloseOptions): Promise<void> {
-    if (drain) await this.#drain(timeoutMs);
+  /** Every step is taken, whatever becomes of the one before. */
+  async #close(): Promise<void> {
+    await this.#cut.promise;
     const reason = new HostClosedError("The host was closed before the call was finished");
     await Promise.all([this.#prepareQueue.close(reason), this.#executeQueue.close(reason)]);
     await Promise.allSettled(this.#pending);
     try {
       await this.#program.remove();
-    } finally {
-      await this.registry.close();
+    } catch (error) {
+      this.#options.onWarning("Cannot delete the worker program", error);
     }
+    await this.#registry.close();
   }
 
-  async #drain(timeoutMs: number | undefined): Promise<void> {
-    const drained = Promise.allSettled(this.#pending);
-    if (timeoutMs === undefined) return void await drained;
-    try {
-      await deadline(drained, timeoutMs);
-    } catch (error) {
-      if (!(error instanceof DOMException)) throw error;
-    }
+  /** Resolves when every call is settled, or the time is up. */
+  async #drained(timeoutMs: number | undefined): Promise<void> {
+    const settled = Promise.allSettled(this.#pending);
+    if (timeoutMs === undefined) return void await settled;
+    // The time's end is what its rejection means, and the calls themselves are settled.
+    await deadline(settled, timeoutMs).catch(() => {});
   }
 }
 
@@ -366,6 +421,10 @@ type SpawnArguments = Parameters<typeof spawnWorker> extends [unknown, ...infer 
 async function runExecute(...args: Parameters<typeof runExecuteJob>): Promise<JobEnd<ExecuteOutcome>> {
   const end = await runExecuteJob(...args);
   return end.kind === "unreachable" ? end : { kind: "done", value: end.outcome, worker: end.worker };
+}
+
+function isArtifactGone(outcome: ExecuteOutcome): boolean {
+  return outcome.kind === "internal" && outcome.reason === "could-not-copy-artifact";
 }
 
 /** Such an artifact is removed before the caller is told, so that a retry prepares anew. */

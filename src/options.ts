@@ -145,6 +145,7 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     ...given(options),
     cachePath: options.cachePath,
   };
+  const { onWarning } = resolved;
   if (typeof resolved.cachePath !== "string" || resolved.cachePath === "") {
     throw new TypeError(`Cannot use cachePath ${JSON.stringify(resolved.cachePath)}: a path wanted`);
   }
@@ -156,7 +157,7 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
   for (const name of ["codeBombLimitBytes", "povBombLimitBytes"] as const) checkWhole(name, resolved[name], 1, MAX_U32);
   checkWhole("maxPrepareRetries", resolved.maxPrepareRetries, 0, MAX_U32);
   checkWhole("prepareRetryCooldownMs", resolved.prepareRetryCooldownMs, 0, Number.MAX_SAFE_INTEGER);
-  return resolved;
+  return { ...resolved, onWarning: neverThrowing(onWarning) };
 }
 
 /** Throws a `RangeError` unless `value` is a number of milliseconds that a job may be given. */
@@ -167,6 +168,17 @@ export function checkTimeout(name: string, value: number): void {
 function checkWhole(name: string, value: number, least: number, most: number): void {
   if (Number.isInteger(value) && value >= least && value <= most) return;
   throw new RangeError(`Cannot use ${name} ${value}: a whole number from ${least} to ${most} wanted`);
+}
+
+/** What a caller does with a warning must not stop the clean-up that it comes from. */
+function neverThrowing(onWarning: ResolvedHostOptions["onWarning"]): ResolvedHostOptions["onWarning"] {
+  return (message, error) => {
+    try {
+      onWarning(message, error);
+    } catch {
+      // There is nobody left to tell.
+    }
+  };
 }
 
 /** An option that is given as `undefined` is not given. */

@@ -116,12 +116,11 @@ const DETERMINISTIC: ReadonlySet<PrepareErrorKind> = new Set<PrepareErrorKind>([
  *
  * @example A vote
  * ```ts
- * import { isDeterministic, type PrecheckOutcome } from "@kiln/host";
+ * import type { PrecheckOutcome } from "@kiln/host";
  * import { assertEquals } from "@std/assert";
  *
- * function vote(outcome: PrecheckOutcome): "for" | "against" | "try again" {
- *   if (outcome.kind === "prepared") return "for";
- *   return isDeterministic(outcome.error) ? "against" : "try again";
+ * function vote(outcome: PrecheckOutcome): "for" | "against" {
+ *   return outcome.kind === "prepared" ? "for" : "against";
  * }
  * const error = { kind: "prevalidation", message: "no validate_block" } as const;
  * assertEquals(vote({ kind: "failed", codeHash: "0x00", error }), "against");

@@ -48,7 +48,7 @@ export class Preparations {
     const { registry } = this.#context;
     const known = registry.get(pvf.artifactId);
     if (known?.state === "failed" && !this.#mayRetry(known)) return known;
-    if (known?.state === "prepared" && !await exists(known.path, { isFile: true })) {
+    if (known?.state === "prepared" && !await isThere(known.path)) {
       await registry.remove(pvf.artifactId, known.path);
     }
     return await this.#ensure(pvf, "compile", signal);
@@ -134,5 +134,14 @@ function toEnd(outcome: PrepareJobOutcome): JobEnd<ArtifactFile | PrepareError> 
     }
     default:
       return { kind: "done", value: outcome };
+  }
+}
+
+/** Whatever keeps a file from being looked at, it has to be made again. */
+async function isThere(path: string): Promise<boolean> {
+  try {
+    return await exists(path, { isFile: true });
+  } catch {
+    return false;
   }
 }

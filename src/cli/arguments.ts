@@ -1,5 +1,8 @@
 /** What the command was asked to do. */
 import { parseArgs } from "@std/cli/parse-args";
+import { errorText } from "../error_text.ts";
+import { checkExecutorParams } from "../executor_params.ts";
+import { checkTimeout } from "../options.ts";
 
 /** A call that cannot be understood. */
 export class UsageError extends Error {
@@ -37,8 +40,9 @@ export function parseCall(args: readonly string[]): Call {
     },
   });
   const [command, code, ...params] = parsed._.map(String);
-  if (parsed.help || (command === undefined && !parsed.version)) return { command: "help" };
+  if (parsed.help) return { command: "help" };
   if (parsed.version) return { command: "version" };
+  if (command === undefined) throw new UsageError("No command: precheck or execute wanted");
   if (command !== "precheck" && command !== "execute") {
     throw new UsageError(`Unknown command "${command}": precheck or execute wanted`);
   }
@@ -57,7 +61,7 @@ function toOptions(parsed: { json: boolean } & { [K in (typeof VALUED)[number]]?
   return {
     cachePath: cache ?? "./pvf-artifacts",
     ...(timeout !== undefined && { timeoutMs: parseDuration(timeout) }),
-    ...(pages !== undefined && { maxMemoryPages: parseWhole("--memory-pages", pages) }),
+    ...(pages !== undefined && { maxMemoryPages: parsePages(pages) }),
     json: parsed.json,
   };
 }
@@ -75,11 +79,24 @@ const MS_PER_UNIT: Record<string, number> = { "": 1, ms: 1, s: 1_000, m: 60_000 
 function parseDuration(text: string): number {
   const [, digits, unit = ""] = /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(text) ?? [];
   const ms = Number(digits) * (MS_PER_UNIT[unit] ?? NaN);
-  if (Number.isInteger(ms) && ms > 0) return ms;
-  throw new UsageError(`--timeout ${text} is not a duration: "2s", "1500ms" or a number of milliseconds wanted`);
+  if (!(Number.isInteger(ms) && ms > 0)) {
+    throw new UsageError(`--timeout ${text} is not a duration: "2s", "1500ms" or a number of milliseconds wanted`);
+  }
+  asUsage(() => checkTimeout("--timeout", ms));
+  return ms;
 }
 
-function parseWhole(name: string, text: string): number {
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new UsageError(`${name} ${text} is not a whole number`);
+function parsePages(text: string): number {
+  const maxMemoryPages = /^\d{1,9}$/.test(text) ? Number(text) : NaN;
+  if (Number.isNaN(maxMemoryPages)) throw new UsageError(`--memory-pages ${text} is not a whole number`);
+  asUsage(() => checkExecutorParams({ maxMemoryPages }));
+  return maxMemoryPages;
+}
+
+function asUsage(check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    throw new UsageError(errorText(error), { cause: error });
+  }
 }

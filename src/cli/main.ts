@@ -7,9 +7,12 @@
  *
  * @module
  */
+import { abortable } from "@std/async/abortable";
 import { pooledMap } from "@std/async/pool";
 import { errorText } from "../error_text.ts";
 import { ValidationHost } from "../host.ts";
+import type { HostOptions } from "../options.ts";
+import type { ExecuteOutcome } from "../outcome.ts";
 import { MAX_CODE_BYTES, MAX_PARAMS_BYTES } from "../protocol/messages.ts";
 import { KILN_VERSION } from "../protocol/version.ts";
 import { Pvf } from "../pvf.ts";
@@ -76,11 +79,11 @@ export async function main(args: readonly string[], context: CommandContext): Pr
   try {
     return await run(parseCall(args), context);
   } catch (error) {
-    if (context.signal.aborted) return INTERRUPTED;
-    context.err(`kiln: ${errorText(error)}\n`);
+    // A reader that went away wants no more, which is no failure to speak of.
+    if (context.signal.aborted || error instanceof Deno.errors.BrokenPipe) return INTERRUPTED;
+    context.err(`kiln: ${error instanceof UsageError ? error.message : errorText(error)}\n`);
     if (error instanceof UsageError) context.err("Try kiln --help\n");
-    const isUsage = [UsageError, InputError, RangeError, TypeError].some((kind) => error instanceof kind);
-    return isUsage ? USAGE : INTERNAL;
+    return error instanceof UsageError || error instanceof InputError ? USAGE : INTERNAL;
   }
 }
 
@@ -100,10 +103,9 @@ async function run(call: Call, context: CommandContext): Promise<number> {
 }
 
 async function precheck(file: string, options: CallOptions, { out, signal }: CommandContext): Promise<number> {
-  const pvf = await readPvf(file, options);
+  const pvf = await readPvf(file, options, signal);
   const { cachePath, timeoutMs } = options;
-  const limits = timeoutMs === undefined ? {} : { precheckTimeoutMs: timeoutMs };
-  await using host = await ValidationHost.start({ cachePath, ...limits });
+  await using host = await startHost({ cachePath, ...(timeoutMs !== undefined && { precheckTimeoutMs: timeoutMs }) });
   const outcome = await host.precheck(pvf, { signal });
   out(`${reportFor(options).precheck(file, outcome)}\n`);
   return ofPrecheck(outcome);
@@ -111,35 +113,65 @@ async function precheck(file: string, options: CallOptions, { out, signal }: Com
 
 async function execute(
   file: string,
-  params: string[],
+  paramsFiles: string[],
   options: CallOptions,
   { out, signal }: CommandContext,
 ): Promise<number> {
-  const pvf = await readPvf(file, options);
+  const pvf = await readPvf(file, options, signal);
   const { cachePath, timeoutMs } = options;
   const report = reportFor(options);
-  await using host = await ValidationHost.start({ cachePath, maxExecuteWorkers: MAX_EXECUTE_WORKERS });
-  const one = async (file: string): Promise<{ line: string; status: number }> => {
-    try {
-      const params = await readInput("PARAMS", file, MAX_PARAMS_BYTES);
-      const limits = timeoutMs === undefined ? {} : { timeoutMs };
-      const outcome = await host.execute(pvf, { params, signal, ...limits });
-      return { line: report.execution(file, outcome), status: ofExecution(outcome) };
-    } catch (error) {
-      if (!(error instanceof InputError)) throw error;
-      return { line: report.unreadable(file, error), status: USAGE };
-    }
-  };
+  await using host = await startHost({ cachePath, maxExecuteWorkers: MAX_EXECUTE_WORKERS });
+  const stop = new AbortController();
+  const eitherSignal = AbortSignal.any([signal, stop.signal]);
+  const executed = pooledMap(MAX_EXECUTE_WORKERS, paramsFiles, (file) =>
+    settled(file, async () => {
+      const params = await abortable(readInput("PARAMS", file, MAX_PARAMS_BYTES), eitherSignal);
+      const limit = timeoutMs === undefined ? {} : { timeoutMs };
+      return await host.execute(pvf, { params, signal: eitherSignal, ...limit });
+    }));
   const statuses: number[] = [];
-  for await (const { line, status } of pooledMap(MAX_EXECUTE_WORKERS, params, one)) {
-    out(`${line}\n`);
-    statuses.push(status);
+  // The pool has to come to its end, also where the first failure leaves nothing to say of the files after it.
+  for await (const { file, outcome, error } of executed) {
+    if (stop.signal.aborted) continue;
+    try {
+      if (outcome) out(`${report.execution(file, outcome)}\n`);
+      else if (error instanceof InputError) out(`${report.unreadable(file, error)}\n`);
+      else throw error;
+      statuses.push(outcome ? ofExecution(outcome) : USAGE);
+    } catch (failure) {
+      stop.abort(failure);
+    }
   }
+  stop.signal.throwIfAborted();
   return heaviest(statuses);
 }
 
-async function readPvf(file: string, { maxMemoryPages }: CallOptions): Promise<Pvf> {
-  const code = await readInput("CODE", file, MAX_CODE_BYTES);
+/** What became of one file. Nothing is thrown in the pool itself, where it would come out as something else. */
+async function settled(
+  file: string,
+  work: () => Promise<ExecuteOutcome>,
+): Promise<{ file: string; outcome?: ExecuteOutcome; error?: unknown }> {
+  try {
+    return { file, outcome: await work() };
+  } catch (error) {
+    return { file, error };
+  }
+}
+
+/** A cache directory that cannot be one is the caller's mistake. */
+async function startHost(options: HostOptions): Promise<ValidationHost> {
+  try {
+    return await ValidationHost.start(options);
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof Deno.errors.NotADirectory) {
+      throw new UsageError(error.message, { cause: error });
+    }
+    throw error;
+  }
+}
+
+async function readPvf(file: string, { maxMemoryPages }: CallOptions, signal: AbortSignal): Promise<Pvf> {
+  const code = await abortable(readInput("CODE", file, MAX_CODE_BYTES), signal);
   return await Pvf.fromCode(code, maxMemoryPages === undefined ? {} : { executorParams: { maxMemoryPages } });
 }
 
@@ -152,9 +184,17 @@ if (import.meta.main) {
   const onSignal = (): void => interrupt.abort(new DOMException("Interrupted", "AbortError"));
   Deno.addSignalListener("SIGINT", onSignal);
   Deno.addSignalListener("SIGTERM", onSignal);
-  const writer = (stream: { writeSync(bytes: Uint8Array): number }) => (text: string): void => {
-    for (let rest = new TextEncoder().encode(text); rest.length > 0;) rest = rest.subarray(stream.writeSync(rest));
+  const out = (text: string): void => writeAll(Deno.stdout, text);
+  const err = (text: string): void => {
+    try {
+      writeAll(Deno.stderr, text);
+    } catch {
+      // The exit status still tells.
+    }
   };
-  const context = { out: writer(Deno.stdout), err: writer(Deno.stderr), signal: interrupt.signal };
-  Deno.exit(await main(Deno.args, context));
+  Deno.exit(await main(Deno.args, { out, err, signal: interrupt.signal }));
+}
+
+function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
+  for (let rest = new TextEncoder().encode(text); rest.length > 0;) rest = rest.subarray(stream.writeSync(rest));
 }

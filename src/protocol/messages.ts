@@ -1,6 +1,7 @@
 /**
  * What host and worker say to each other: strictly request and response, one request at a time. Every response repeats the number of
- * the request that it answers, so that an answer given out of turn is never taken for the next one's.
+ * the request that it answers, and the numbers are random, so that an answer written ahead of its request is
+ * not taken for it.
  */
 import type { FrameKind } from "./frame.ts";
 import { bytes, fixedBytes, names, struct, text, u32, u64, u8, variants, vec } from "./scale.ts";
@@ -19,6 +20,11 @@ export const MAX_MESSAGE_BYTES: number = 4 * KIB;
 /** The most bytes of log text that a worker keeps of one job, and the most entries. */
 export const MAX_LOG_BYTES: number = 64 * KIB;
 export const MAX_LOG_ENTRIES = 1024;
+/** The most bytes of text that names the part of the code that wrote a log entry. */
+export const MAX_LOG_TARGET_BYTES = 256;
+
+const message = text(MAX_MESSAGE_BYTES);
+const version = text(64);
 
 /** The most bytes of a message's fields other than its one large one. */
 const REST = 64 * KIB;
@@ -38,7 +44,7 @@ export const HANDSHAKE: FrameKind<Handshake> = {
   name: "handshake",
   tag: 1,
   maxBytes: 4 * MIB,
-  codec: struct<Handshake>({ requestId: u32, kilnVersion: text, denoVersion: text, cryptoWasm: bytes }),
+  codec: struct<Handshake>({ requestId: u32, kilnVersion: version, denoVersion: version, cryptoWasm: bytes }),
 };
 
 /** Worker to host, in answer to the handshake. */
@@ -53,7 +59,7 @@ export const READY: FrameKind<Ready> = {
   name: "ready",
   tag: 2,
   maxBytes: KIB,
-  codec: struct<Ready>({ requestId: u32, kilnVersion: text, denoVersion: text, v8Version: text }),
+  codec: struct<Ready>({ requestId: u32, kilnVersion: version, denoVersion: version, v8Version: version }),
 };
 
 /** Host to prepare worker. */
@@ -122,7 +128,7 @@ export const PREPARE_RESPONSE: FrameKind<PrepareResponse> = {
           "job-error",
           "io-error",
         ),
-        message: text,
+        message,
       }),
     }),
   }),
@@ -165,7 +171,7 @@ export const BIND_RESPONSE: FrameKind<BindResponse> = {
       bound: struct({}),
       failed: struct({
         error: names("could-not-open-file", "corrupted-artifact", "runtime-construction"),
-        message: text,
+        message,
       }),
     }),
   }),
@@ -220,7 +226,7 @@ export const EXECUTE_RESPONSE: FrameKind<ExecuteResponse> = {
   codec: struct<ExecuteResponse>({
     requestId: u32,
     cpuTimeUs: u64,
-    log: vec(struct<WireLogEntry>({ level: u8, target: text, message: text })),
+    log: vec(struct<WireLogEntry>({ level: u8, target: text(MAX_LOG_TARGET_BYTES), message }), MAX_LOG_ENTRIES),
     logDropped: u32,
     result: variants<ExecuteResponse["result"]>({
       valid: struct({ peakMemoryPages: u32, result: bytes }),
@@ -233,7 +239,7 @@ export const EXECUTE_RESPONSE: FrameKind<ExecuteResponse> = {
           "unsupported",
           "job-error",
         ),
-        message: text,
+        message,
       }),
     }),
   }),

@@ -208,21 +208,26 @@ export function fixedBytes(length: number): Codec<Uint8Array> {
   };
 }
 
-/** `String`; invalid UTF-8 is an error. */
-export const text: Codec<string> = {
-  encode: (writer, value) => bytes.encode(writer, new TextEncoder().encode(value)),
-  decode(reader, what) {
-    const encoded = bytes.decode(reader, what);
-    try {
-      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(encoded);
-    } catch {
-      throw new ScaleError(`Cannot decode ${what}: ${encoded.length} bytes are not UTF-8`);
-    }
-  },
-};
+/** `String` of at most `maxBytes` bytes; invalid UTF-8 is an error. */
+export function text(maxBytes: number): Codec<string> {
+  return {
+    encode: (writer, value) => bytes.encode(writer, new TextEncoder().encode(value)),
+    decode(reader, what) {
+      const encoded = bytes.decode(reader, what);
+      if (encoded.length > maxBytes) {
+        throw new ScaleError(`Cannot decode ${what}: ${encoded.length} bytes, at most ${maxBytes} wanted`);
+      }
+      try {
+        return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(encoded);
+      } catch {
+        throw new ScaleError(`Cannot decode ${what}: ${encoded.length} bytes are not UTF-8`);
+      }
+    },
+  };
+}
 
-/** `Vec<T>`. */
-export function vec<T>(item: Codec<T>): Codec<T[]> {
+/** `Vec<T>` of at most `maxItems` items. */
+export function vec<T>(item: Codec<T>, maxItems = Infinity): Codec<T[]> {
   return {
     encode(writer, values) {
       compactU32.encode(writer, values.length);
@@ -233,6 +238,9 @@ export function vec<T>(item: Codec<T>): Codec<T[]> {
       // Every item takes at least a byte, so a longer list than the bytes that are left can be refused before it is built.
       if (length > reader.remaining) {
         throw new ScaleError(`Cannot decode ${what}: ${length} items announced, ${reader.remaining} bytes left`);
+      }
+      if (length > maxItems) {
+        throw new ScaleError(`Cannot decode ${what}: ${length} items announced, at most ${maxItems} wanted`);
       }
       const values: T[] = [];
       for (let index = 0; index < length; index++) values.push(item.decode(reader, `${what}[${index}]`));

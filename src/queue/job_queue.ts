@@ -141,12 +141,12 @@ export class JobQueue {
   #release(worker: IdleWorker): void {
     if (worker.jobs >= this.#options.maxJobsPerWorker || this.#closing.signal.aborted) return void this.#retire(worker);
     this.#idle.push(worker);
-    worker.exited.then(() => {
+    worker.onExit = () => {
       const index = this.#idle.indexOf(worker);
       if (index < 0) return;
       this.#idle.splice(index, 1);
       this.#retire(worker);
-    });
+    };
   }
 
   #retire(worker: IdleWorker): Promise<void> {

@@ -15,9 +15,9 @@ export async function openCacheDirectory(path: string): Promise<string> {
   const spelled = normalize(path);
   await createDirectory(spelled);
   const real = await Deno.realPath(spelled);
-  const chosen = await isGranted(real) ? real : spelled;
-  assertUsable(chosen);
-  return chosen;
+  // A worker is given the real path, whichever of the two the host uses.
+  assertUsable(real);
+  return await isGranted(real) ? real : spelled;
 }
 
 /** A worker is confined by `--allow-read=PATH`, where a comma would separate two paths, and open both to it. */

@@ -23,6 +23,8 @@ export type RandomBytes = (length: number) => Uint8Array;
  */
 export type DirectoryPrefix = `worker-dir-${string}` | "kiln-worker-program-";
 
+/** What a worker may put in the place of its directory, which it can delete. */
+const WORKER_LEFTOVER = /^worker-dir-(prepare|execute)-[0-9a-f]{32}$/;
 const PROGRAM_DIRECTORY = /^kiln-worker-program-[0-9a-f]{32}$/;
 
 /**
@@ -63,7 +65,7 @@ export function isArtifactName(name: string): boolean {
 export function isOwnEntry(entry: Deno.DirEntry): boolean {
   if (entry.isDirectory) return isOwnDirectory(entry.name);
   if (isArtifactName(entry.name)) return entry.isFile || entry.isSymlink;
-  return entry.isFile && entry.name.startsWith("wasmtime_");
+  return entry.isFile && (entry.name.startsWith("wasmtime_") || WORKER_LEFTOVER.test(entry.name));
 }
 
 function isOwnDirectory(name: string): boolean {

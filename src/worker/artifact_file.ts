@@ -26,8 +26,8 @@ const MAGIC = new TextEncoder().encode("kiln-pvf");
 const artifactFile = struct<ArtifactFile>({
   magic: fixedBytes(MAGIC.length),
   format: u8,
-  denoVersion: text,
-  v8Version: text,
+  denoVersion: text(64),
+  v8Version: text(64),
   codeHash: fixedBytes(32),
   prepHash: fixedBytes(32),
   prepared: bytes,

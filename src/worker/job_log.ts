@@ -1,9 +1,13 @@
 /** The log that a job's code writes, bounded: the last entries count, since a panic is the last thing that code says. */
 import type { LogSink } from "../engine/engine.ts";
-import { MAX_LOG_BYTES, MAX_LOG_ENTRIES, MAX_MESSAGE_BYTES, type WireLogEntry } from "../protocol/messages.ts";
+import {
+  MAX_LOG_BYTES,
+  MAX_LOG_ENTRIES,
+  MAX_LOG_TARGET_BYTES,
+  MAX_MESSAGE_BYTES,
+  type WireLogEntry,
+} from "../protocol/messages.ts";
 import { clip } from "./clip.ts";
-
-const MAX_TARGET_BYTES = 256;
 
 /** Keeps the last entries within the limits and counts the ones that had to go. */
 export class JobLog implements LogSink {
@@ -14,7 +18,7 @@ export class JobLog implements LogSink {
   add(level: number, target: string, message: string): void {
     const entry = {
       level: level & 0xff,
-      target: clip(target, MAX_TARGET_BYTES),
+      target: clip(target, MAX_LOG_TARGET_BYTES),
       message: clip(message, MAX_MESSAGE_BYTES),
     };
     this.#entries.push(entry);

@@ -44,14 +44,14 @@ export async function exchange<Q extends { requestId: number }, A extends { requ
   const watch = watchFor(timeoutMs, signal);
   try {
     // The answer is waited for from the start: a worker that floods its output must not keep the host from noticing.
-    const answer = worker.receive(answerKind);
+    const answer = worker.receive(answerKind).then((answer) => ({ answer }), (error: unknown) => ({ error }));
     const sent = worker.send(request.kind, request.message).then(() => undefined, (error: unknown) => errorText(error));
-    const first = await Promise.race([
-      answer.then((answer) => ({ answer }), (error: unknown) => ({ error })),
-      watch.over,
-    ]);
+    const first = await Promise.race([answer, watch.over, refusal(sent)]);
     if (first === "aborted") throw signal.reason;
     if (first === "late") return { kind: "timed-out", message: `No answer within ${timeoutMs} ms of wall-clock time` };
+    if ("unsent" in first) {
+      return { kind: "unreachable", message: `The worker did not take the request (${first.unsent})` };
+    }
     if ("error" in first) return await explain(worker, first.error, sent);
     const { requestId } = first.answer;
     if (requestId !== request.message.requestId) {
@@ -87,6 +87,14 @@ async function explain<T>(
     return { kind: "unreachable", message: `The worker did not take the request (${unsent}). ${message}` };
   }
   return { kind: isOutOfMemory(message) ? "out-of-memory" : "died", message };
+}
+
+/** Resolves when the request was not taken and, some time after that, nothing else has told why. */
+async function refusal(sent: Promise<string | undefined>): Promise<{ unsent: string }> {
+  const unsent = await sent;
+  if (unsent === undefined) return await new Promise(() => {});
+  await watchFor(END_GRACE_MS).over;
+  return { unsent };
 }
 
 /** V8's own words, at the end of which it traps. */

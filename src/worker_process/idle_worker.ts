@@ -31,6 +31,11 @@ export class IdleWorker {
     return this.#held().exited;
   }
 
+  /** Sets who is told when the process ends while nobody has taken it. */
+  set onExit(onExit: () => void) {
+    this.#held().onExit = onExit;
+  }
+
   /** Ends the process instead of giving it a job. */
   async retire(): Promise<void> {
     await this.take().retire();
@@ -39,6 +44,7 @@ export class IdleWorker {
   /** The process, for a job. The token is of no use afterwards. */
   take(): WorkerProcess {
     const process = this.#held();
+    process.onExit = undefined;
     this.#process = undefined;
     process.jobs++;
     return process;

@@ -27,19 +27,32 @@ export class WorkerProgram {
   static async write(directory: string, engineSource?: string): Promise<WorkerProgram> {
     const files = new Map(Object.entries(PROGRAM_FILES));
     if (engineSource !== undefined) files.set(ENGINE_FILE, engineSource);
+    // What cannot be converted is found before anything is written.
+    const converted = Array.from(
+      files,
+      ([name, source]) => [name.replace(/\.ts$/, ".js"), toJavaScript(source)] as const,
+    );
     await Deno.mkdir(directory, { mode: 0o700 });
-    await Promise.all(Array.from(files, async ([name, source]) => {
-      const path = join(directory, name.replace(/\.ts$/, ".js"));
-      await Deno.mkdir(dirname(path), { recursive: true });
-      await Deno.writeTextFile(path, toJavaScript(source));
-    }));
-    return new WorkerProgram(directory, await Deno.realPath(directory));
+    const written = await Promise.allSettled(converted.map(([name, text]) => writeFile(join(directory, name), text)));
+    const failed = written.find((result) => result.status === "rejected");
+    if (!failed) return new WorkerProgram(directory, await Deno.realPath(directory));
+    await Deno.remove(directory, { recursive: true });
+    throw failed.reason;
   }
 
-  /** Deletes it. */
+  /** Deletes it. One that is gone already is fine. */
   async remove(): Promise<void> {
-    await Deno.remove(this.#directory, { recursive: true });
+    try {
+      await Deno.remove(this.#directory, { recursive: true });
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
   }
+}
+
+async function writeFile(path: string, text: string): Promise<void> {
+  await Deno.mkdir(dirname(path), { recursive: true });
+  await Deno.writeTextFile(path, text);
 }
 
 /** JavaScript starts in half the time of TypeScript, and Deno does not try to keep what it made of it. */

@@ -29,6 +29,10 @@ export interface WorkerCommand {
 
 /** The command that starts a worker. */
 export function workerCommand(command: WorkerCommand): Deno.Command {
+  // A comma would end the path in the flag, and open whatever stands after it to the worker.
+  if (command.directory.includes(",")) {
+    throw new TypeError(`Cannot confine a worker to "${command.directory}": a path without a comma wanted`);
+  }
   return new Deno.Command(command.denoPath, {
     args: [
       "run",

@@ -35,19 +35,29 @@ export class WorkerDir {
     }
   }
 
-  /** Deletes it, once its worker has ended. One that is gone already is fine. */
+  /** Deletes it, once its worker has ended, with whatever was to be cleared from it. What is gone already is fine. */
   async remove(): Promise<void> {
-    try {
-      await removeTree(this.path);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
+    await removeAnything(this.path);
+    await removeAnything(this.#outOfReach);
   }
 
   /** A tree is removed where the worker cannot reach it any more: it must not change meanwhile. */
   async #removeDirectory(name: string): Promise<void> {
-    const outOfReach = `${this.path}-removed`;
-    await Deno.rename(this.file(name), outOfReach);
-    await removeTree(outOfReach);
+    await Deno.rename(this.file(name), this.#outOfReach);
+    await removeTree(this.#outOfReach);
+  }
+
+  get #outOfReach(): string {
+    return `${this.path}-removed`;
+  }
+}
+
+/** A worker that deletes its directory may leave something else in its place. */
+async function removeAnything(path: string): Promise<void> {
+  try {
+    if ((await Deno.lstat(path)).isDirectory) await removeTree(path);
+    else await Deno.remove(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }

@@ -21,8 +21,9 @@ export class WorkerProcess {
   readonly #output: FrameSource;
   readonly #input: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   readonly #stderr: OutputTail;
+  #onExit: (() => void) | undefined;
+  #hasExited = false;
   readonly #onWarning: (message: string, error: unknown) => void;
-  #requests = 0;
   #retired: Promise<void> | undefined;
 
   constructor(
@@ -39,17 +40,27 @@ export class WorkerProcess {
     this.#output = new FrameSource(child.stdout);
     this.#input = child.stdin.getWriter();
     this.#stderr = new OutputTail(child.stderr, STDERR_TAIL_BYTES);
+    this.exited.then(() => {
+      this.#hasExited = true;
+      this.#onExit?.();
+    });
     // A worker that goes away closes its pipe; whoever writes to it is told by the write.
     this.#input.closed.catch(() => {});
+  }
+
+  /** Sets who is told when the process has ended, in place of whoever was to be told before. */
+  set onExit(onExit: (() => void) | undefined) {
+    this.#onExit = onExit;
+    if (this.#hasExited) onExit?.();
   }
 
   get pid(): number {
     return this.#child.pid;
   }
 
-  /** A number that no other request to this worker has. */
+  /** A number that nobody can guess who has not read the request. */
   nextRequestId(): number {
-    return ++this.#requests;
+    return crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
   }
 
   /** Sends a message. Rejects if the worker does not take it. */

@@ -31,8 +31,9 @@ Deno.test("parseCall() reads durations with and without a unit", () => {
   }
 });
 
-Deno.test("parseCall() shows the help where nothing is asked for", () => {
-  for (const args of [[], ["--help"], ["-h"], ["precheck", "--help"]]) {
+Deno.test("parseCall() knows the switches for help and version, and wants a command otherwise", () => {
+  assertThrows(() => parseCall([]), UsageError, "No command");
+  for (const args of [["--help"], ["-h"], ["precheck", "--help"]]) {
     assertEquals(parseCall(args), { command: "help" });
   }
   for (const args of [["--version"], ["-V"]]) assertEquals(parseCall(args), { command: "version" });

@@ -202,6 +202,8 @@ Deno.test("kiln says how it wants to be called", async () => {
   await using bench = new Bench();
   const wrong: [string[], string][] = [
     [["prechek", "x"], `Unknown command "prechek"`],
+    [[], "No command"],
+    [["--json"], "No command"],
     [["precheck"], "CODE"],
     [["execute", "x"], "PARAMS"],
     [["precheck", "x", "y"], `"y"`],
@@ -212,15 +214,22 @@ Deno.test("kiln says how it wants to be called", async () => {
     [["precheck", "--cache=", "x"], "--cache"],
     [["precheck", "--cache=a", "--cache=b", "x"], "--cache"],
     [["precheck", "--memory-pages=-1", "x"], "-1"],
+    [["precheck", "--memory-pages=99999", "x"], "maxMemoryPages 99999"],
+    [["execute", "--timeout=10000000000", "x", "y"], "10000000000"],
   ];
   for (const [args, message] of wrong) {
     const { code, stdout, stderr } = await bench.kiln(...args);
     assertEquals([code, stdout], [2, ""], args.join(" "));
     assertStringIncludes(stderr, message, args.join(" "));
   }
-  const pages = await bench.kiln("precheck", "--memory-pages=99999", await bench.file("code", pvfCode()));
-  assertEquals(pages.code, 2);
-  assertStringIncludes(pages.stderr, "maxMemoryPages 99999");
+  const code = await bench.file("code", pvfCode());
+  for (const [cache, message] of [["a,b", "comma"], [code, "a directory or nothing wanted"]] as const) {
+    const path = cache === code ? code : `${bench.directory}/${cache}`;
+    const grants = bench.flags().map((flag) => flag.startsWith("--allow-write") ? "--allow-write" : flag);
+    const { code: status, stderr } = await deno([...grants, "precheck", `--cache=${path}`, code]);
+    assertEquals(status, 2, stderr);
+    assertStringIncludes(stderr, message);
+  }
   const help = await bench.kiln("--help");
   assertEquals([help.code, help.stderr], [0, ""]);
   assertStringIncludes(help.stdout, "kiln precheck");
@@ -257,6 +266,34 @@ Deno.test("kiln ends with 130 when it is interrupted, and leaves nothing behind"
   assertEquals((await child.status).code, 130);
   assertEquals(processesWith(bench.directory), []);
   assertEquals(hostDirectories(bench.cache), []);
+});
+
+Deno.test("kiln ends when nobody reads its output any more, and leaves nothing behind", async () => {
+  await using bench = new Bench();
+  const code = await bench.file("code", pvfCode());
+  const params = await bench.file("params", caseParams("v01_block1_remark"));
+  const args = ["execute", "--json", `--cache=${bench.cache}`, code, ...new Array(500).fill(params)];
+  const command = new Deno.Command(Deno.execPath(), {
+    args: [...bench.flags(), ...args],
+    stdout: "piped",
+    stderr: "piped",
+  });
+  const child = command.spawn();
+  const reader = child.stdout.getReader();
+  await reader.read();
+  await reader.cancel();
+  assertEquals(await new Response(child.stderr).text(), "");
+  assertEquals((await child.status).code, 130);
+  assertEquals(Array.from(Deno.readDirSync(bench.cache), ({ name }) => name.endsWith(".pvf")), [true]);
+});
+
+Deno.test("kiln reads from a pipe, up to what code may have", async () => {
+  await using bench = new Bench();
+  const args = ["precheck", `--cache=${bench.cache}`, "/dev/zero"];
+  const flags = bench.flags().filter((flag) => !flag.startsWith("--allow-"));
+  const { code, stderr } = await deno(["run", "--allow-all", ...flags.slice(1), ...args]);
+  assertEquals(code, 2);
+  assertStringIncludes(stderr, `CODE "/dev/zero": it is longer than the 67108864 bytes`);
 });
 
 Deno.test("a second kiln on the same cache says who has it", async () => {

@@ -72,6 +72,19 @@ Deno.test("a host runs on a relative cache path that leads through a symbolic li
   });
 });
 
+Deno.test("a host refuses a path whose real form has a comma, which would open another directory to workers", async () => {
+  await withDirectory(async (directory) => {
+    await Deno.mkdir(`${directory}/a,b`);
+    await Deno.symlink("a,b", `${directory}/link`);
+    const main = `${directory}/main.ts`;
+    await Deno.writeTextFile(main, program(toFileUrl(`${ROOT}mod.ts`).href, "link"));
+    const args = ["run", "--no-check", ...resolutionFlags(), ...hostGrants("link"), main];
+    const ran = await deno(args, {}, directory);
+    assertEquals([ran.code, ran.stdout], [1, ""]);
+    assertStringIncludes(ran.stderr, "a path without one wanted");
+  });
+});
+
 Deno.test("a host without one of its grants says which one is missing", async () => {
   await withDirectory(async (directory) => {
     const main = `${directory}/main.ts`;

@@ -170,6 +170,42 @@ Deno.test("a frame that makes no sense is PossiblyInvalid", async () => {
   assertOutcome(outcome, "possibly-invalid", "ambiguous-worker-death", "4294967294 bytes announced");
 });
 
+Deno.test("an answer with more log than a job may have is PossiblyInvalid, and costs the host nothing", async () => {
+  // Tag 8, request 0, CPU time 0, then five million empty entries.
+  const outcome = await execute(`{
+    run() {
+      const body = new Uint8Array(4 + 1 + 4 + 8 + 4 + 3 * 5_000_000);
+      const view = new DataView(body.buffer);
+      view.setUint32(0, body.length - 4, true);
+      body[4] = 8;
+      view.setUint32(17, 5_000_000 * 4 + 2, true);
+      for (let rest = body; rest.length > 0;) rest = rest.subarray(Deno.stdout.writeSync(rest));
+      for (;;);
+    }
+  }`);
+  assertOutcome(outcome, "possibly-invalid", "ambiguous-worker-death", "at most 1024 wanted");
+});
+
+Deno.test("an answer that was written ahead of its request is not taken for it", async () => {
+  await withScriptHost({ maxExecuteWorkers: 1 }, async (host) => {
+    const pvf = await Pvf.fromCode(script(`{
+      run() {
+        if (globalThis.ran) throw new ExecuteFailure("trap", "honest");
+        globalThis.ran = true;
+        // The frame of this job's answer comes first; behind it goes one for the next request, by a guess of its number.
+        setTimeout(() => {
+          const ahead = new Uint8Array([26, 0, 0, 0, 8, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
+          Deno.stdout.writeSync(ahead);
+        }, 0);
+        return "first";
+      }
+    }`));
+    await host.execute(pvf, { params: NO_PARAMS });
+    const outcome = await host.execute(pvf, { params: NO_PARAMS });
+    assert(outcome.kind !== "valid", "the forged answer was taken");
+  });
+});
+
 Deno.test("an output flood ends the worker and not the host", async () => {
   const outcome = await execute(
     `{ run() { const flood = new Uint8Array(2 ** 20); for (;;) Deno.stdout.writeSync(flood); } }`,
@@ -244,13 +280,25 @@ Deno.test("an execution is Unreachable when the worker was killed before it got 
   assertEquals(end.kind, "unreachable");
 });
 
+Deno.test("a file in the place of a worker's directory is deleted like the directory", async () => {
+  const outcome = await execute(`{
+    run() {
+      const directory = Deno.cwd();
+      Deno.removeSync(directory, { recursive: true });
+      Deno.writeTextFileSync(directory, "left");
+      return "";
+    }
+  }`);
+  assertOutcome(outcome, "possibly-invalid", "could-not-clear-worker-dir", "");
+});
+
 Deno.test("code that cannot be loaded is PossiblyInvalid, and its artifact is removed", async () => {
   await withScriptHost({}, async (host) => {
     const pvf = await Pvf.fromCode(script(`{ load() { throw new Error("does not load") }, run() {} }`));
     await host.precheck(pvf);
     const outcome = await host.execute(pvf, { params: NO_PARAMS });
     assertOutcome(outcome, "possibly-invalid", "runtime-construction", "does not load");
-    assertEquals(host.registry.get(pvf.artifactId), undefined);
+    assertEquals(host.artifacts.get(pvf.artifactId), undefined);
   });
 });
 
@@ -258,7 +306,7 @@ Deno.test("a corrupted artifact is PossiblyInvalid, is removed, and is prepared 
   await withScriptHost({}, async (host) => {
     const pvf = await Pvf.fromCode(script(`{ run: () => "fine" }`));
     await host.precheck(pvf);
-    const prepared = host.registry.get(pvf.artifactId);
+    const prepared = host.artifacts.get(pvf.artifactId);
     assert(prepared?.state === "prepared");
     const file = await Deno.readFile(prepared.path);
     await Deno.writeFile(prepared.path, file.map((byte, index) => index === 100 ? byte ^ 1 : byte));

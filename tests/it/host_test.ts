@@ -34,8 +34,8 @@ Deno.test("equal preparations are one preparation, whoever waits", async () => {
       host.precheck(pvf),
     ];
     await Promise.all(calls);
-    assertEquals(host.registry.size, 1);
-    const files = Array.from(Deno.readDirSync(host.registry.path)).filter((entry) => entry.name.endsWith(".pvf"));
+    assertEquals(host.artifacts.size, 1);
+    const files = Array.from(Deno.readDirSync(host.artifacts.path)).filter((entry) => entry.name.endsWith(".pvf"));
     assertEquals(files.length, 1);
   });
 });
@@ -45,7 +45,7 @@ Deno.test("other executor parameters are another artifact", async () => {
     const code = script("{ run() {} }");
     await host.precheck(await Pvf.fromCode(code));
     await host.precheck(await Pvf.fromCode(code, { executorParams: { maxMemoryPages: 100 } }));
-    assertEquals(host.registry.size, 2);
+    assertEquals(host.artifacts.size, 2);
   });
 });
 
@@ -53,9 +53,9 @@ Deno.test("a prepared artifact answers a precheck at once and is not prepared ag
   await withScriptHost({}, async (host) => {
     const pvf = await pvfOf("{ run() {} }");
     const first = await host.precheck(pvf);
-    const before = host.registry.get(pvf.artifactId);
+    const before = host.artifacts.get(pvf.artifactId);
     assertEquals(await host.precheck(pvf), first);
-    const after = host.registry.get(pvf.artifactId);
+    const after = host.artifacts.get(pvf.artifactId);
     assert(before?.state === "prepared" && after?.state === "prepared");
     assertEquals(after.path, before.path);
   });
@@ -65,11 +65,11 @@ Deno.test("a prepared artifact whose file is gone is prepared again, and the cal
   await withScriptHost({}, async (host) => {
     const pvf = await pvfOf(`{ run: () => "fine" }`);
     await host.precheck(pvf);
-    const before = host.registry.get(pvf.artifactId);
+    const before = host.artifacts.get(pvf.artifactId);
     assert(before?.state === "prepared");
     await Deno.remove(before.path);
     assertEquals(await resultOf(host, pvf), "fine");
-    const after = host.registry.get(pvf.artifactId);
+    const after = host.artifacts.get(pvf.artifactId);
     assert(after?.state === "prepared");
     assertNotEquals(after.path, before.path);
   });
@@ -93,7 +93,7 @@ Deno.test("another failure is tried again by executions, after the cooldown, fiv
   await withScriptHost({ now: () => now, prepareRetryCooldownMs: 1_000 }, async (host) => {
     const pvf = await pvfOf(`{ prepare() { throw new PrepareFailure("runtime-construction", "attempt") } }`);
     const failures = (): number => {
-      const state = host.registry.get(pvf.artifactId);
+      const state = host.artifacts.get(pvf.artifactId);
       return state?.state === "failed" ? state.numFailures : -1;
     };
     const expectInternal = async (): Promise<void> => {
@@ -249,7 +249,7 @@ Deno.test("start() deletes what a killed host left, and starts with nothing", as
     await Deno.mkdir(`${cachePath}/kiln-worker-program-${"0".repeat(32)}/worker`, { recursive: true });
     await Deno.writeTextFile(`${cachePath}/mine.txt`, "mine");
     await using second = await ValidationHost.start({ cachePath, engineSource: SCRIPT_ENGINE });
-    assertEquals(second.registry.size, 0);
+    assertEquals(second.artifacts.size, 0);
     const left = Array.from(Deno.readDirSync(cachePath), (entry) => entry.name.replace(/-[0-9a-f]{32}$/, "")).sort();
     assertEquals(left, ["kiln-worker-program", "kiln.lock", "mine.txt"]);
   });
@@ -276,4 +276,76 @@ Deno.test("execute() refuses a timeout and parameters that cannot be", async () 
     const params = new Uint8Array(64 * 2 ** 20 + 1);
     await assertRejects(() => host.execute(pvf, { params }), RangeError, "67108865 bytes");
   });
+});
+
+Deno.test("start() that fails leaves nothing but the directory", async () => {
+  const cachePath = await Deno.makeTempDir({ prefix: "kiln-test-" });
+  await assertRejects(() => ValidationHost.start({ cachePath, engineSource: "not { a module" }), SyntaxError);
+  assertEquals(Array.from(Deno.readDirSync(cachePath)), []);
+  await Deno.remove(cachePath);
+});
+
+Deno.test("close() does not reject when the directory is gone, nor when nobody wants its warnings", async () => {
+  const cachePath = await Deno.makeTempDir({ prefix: "kiln-test-" });
+  const onWarning = (): void => {
+    throw new Error("not wanted");
+  };
+  const host = await ValidationHost.start({ cachePath, engineSource: SCRIPT_ENGINE, onWarning });
+  await resultOf(host, await pvfOf(COUNTING));
+  await Deno.remove(cachePath, { recursive: true });
+  await host.close();
+  assertEquals(processesWith(cachePath), []);
+});
+
+Deno.test("a later close() without drain cuts short one that drains", async () => {
+  await withScriptHost({}, async (host) => {
+    const pvf = await pvfOf("{ run() { for (;;); } }");
+    await host.precheck(pvf);
+    const call = assertRejects(() => host.execute(pvf, { params: NO_PARAMS }), HostClosedError);
+    const draining = host.close({ drain: true });
+    await host.close();
+    await Promise.all([draining, call]);
+  });
+});
+
+Deno.test("what a caller does to its bytes after the call changes nothing", async () => {
+  await withScriptHost({}, async (host) => {
+    const pvf = await pvfOf("{ run: ({ params }) => params }");
+    const params = Uint8Array.of(1, 2, 3);
+    const executing = host.execute(pvf, { params });
+    structuredClone(params.buffer, { transfer: [params.buffer] });
+    const outcome = await executing;
+    assert(outcome.kind === "valid");
+    assertEquals(outcome.result, Uint8Array.of(1, 2, 3));
+  });
+});
+
+Deno.test("prune() takes what nobody needed, and executions that wait for it get it again", async () => {
+  let now = 0;
+  await withScriptHost({ now: () => now, maxExecuteWorkers: 1 }, async (host) => {
+    const slow = await pvfOf(
+      `{ run() { Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100); return "" } }`,
+    );
+    const other = await pvfOf(COUNTING);
+    await Promise.all([host.precheck(slow), host.precheck(other)]);
+    const calls = [resultOf(host, slow), resultOf(host, other)];
+    await delay(20);
+    now = 1_000;
+    assertEquals((await host.prune(999)).length, 2);
+    assertEquals(await Promise.all(calls), ["", "1"]);
+    assertEquals((await host.prune(999)).length, 0, "it was needed just now");
+  });
+});
+
+Deno.test("a cache directory that turned into something else is this host's fault, and an outcome", async () => {
+  const cachePath = await Deno.makeTempDir({ prefix: "kiln-test-" });
+  const host = await ValidationHost.start({ cachePath, engineSource: SCRIPT_ENGINE });
+  const pvf = await pvfOf(COUNTING);
+  await host.precheck(pvf);
+  await Deno.remove(cachePath, { recursive: true });
+  await Deno.writeTextFile(cachePath, "");
+  const outcome = await host.execute(pvf, { params: NO_PARAMS });
+  assertEquals(outcome.kind, "internal", JSON.stringify(outcome));
+  await Deno.remove(cachePath);
+  await host.close();
 });

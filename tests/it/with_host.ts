@@ -25,6 +25,8 @@ export async function withHost(
     }
     assertEquals(processesWith(cachePath), []);
     assertEquals(hostDirectories(cachePath), []);
+    const names = Array.from(Deno.readDirSync(cachePath), (entry) => entry.name);
+    assertEquals(names.filter((name) => name.startsWith("worker-dir") || name === "kiln.lock"), []);
   } finally {
     await Deno.remove(cachePath, { recursive: true });
   }

@@ -19,6 +19,15 @@ Deno.test("cleanUp() deletes what is ours and keeps what only looks like it", LE
   assertEquals(await namesIn(cache.path), ["abcd.pvfartifact", "polkadot_0.0.1_c0de_0x00", "worker-prepare-test"]);
 });
 
+Deno.test("cleanUp() deletes what a worker put in the place of its directory", LEAK_FREE, async () => {
+  await using cache = await TempDirectory.make();
+  const left = `worker-dir-execute-${"0a".repeat(16)}`;
+  await Deno.writeTextFile(cache.at(left), "");
+  await Deno.writeTextFile(cache.at("worker-dir-execute-mine"), "");
+  assertEquals((await cleanUp(cache.path)).removed, [left]);
+  assertEquals(await namesIn(cache.path), ["worker-dir-execute-mine"]);
+});
+
 Deno.test("cleanUp() keeps a home directory as it is", LEAK_FREE, async () => {
   await using home = await TempDirectory.make();
   const kept = [".bashrc", ".pvf", "kiln.lock", "notes.PVF", "thesis.pvf.bak", "worker-dir-x"];
