@@ -2,14 +2,14 @@
  * What a worker cannot do. The engine of these workers is given all of JavaScript; each attempt is made in a real worker process that
  * was started as production starts it, and must fail.
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Pvf } from "../../src/pvf.ts";
 import { script } from "./script_engine.ts";
 import { withScriptHost } from "./with_host.ts";
 
 /** What the attempts are about: places and servers that exist, so that only the sandbox can keep a worker from them. */
 interface Targets {
-  /** A file outside, which says "secret". */
+  /** A file outside. */
   readonly outside: string;
   /** A server on loopback that counts who comes. */
   readonly port: number;
@@ -17,6 +17,16 @@ interface Targets {
   readonly neighbour: string;
   readonly hostPid: number;
 }
+
+/** What Deno says where it refuses something for lack of a permission, or for a flag that switches imports off. */
+const REFUSED = /Requires \w+ access|requires unscoped --allow-read|--no-npm is specified|--no-remote is specified/;
+
+/** What says no elsewhere: there is no place where storage that lasts could be. */
+const REFUSED_OTHERWISE: Record<string, RegExp> = {
+  "keep something in localStorage": /Not a directory/,
+  "keep something in a cache": /Failed to create cache storage directory/,
+  "ask for more permissions": /not granted/,
+};
 
 /** Name, and the body of an async function that has the targets as `t` and must throw. */
 const ATTEMPTS: Record<string, string> = {
@@ -43,7 +53,7 @@ const ATTEMPTS: Record<string, string> = {
   "change a file outside": `Deno.writeTextFileSync(t.outside, "changed")`,
   "append to a file outside by node:fs": `process.getBuiltinModule("node:fs").appendFileSync(t.outside, "changed")`,
   "delete a file outside": `Deno.removeSync(t.outside)`,
-  "delete the cache directory": `Deno.removeSync("..", { recursive: true })`,
+  "delete the cache directory": `Deno.removeSync("..")`,
   "rename a file out of its directory":
     `Deno.writeTextFileSync("mine", "x"); Deno.renameSync("mine", "../written-by-worker")`,
   "copy a file out of its directory":
@@ -57,7 +67,7 @@ const ATTEMPTS: Record<string, string> = {
   "link to a file outside, hard": `Deno.linkSync(t.outside, "link")`,
   "change the mode of a file outside": `Deno.chmodSync(t.outside, 0o777)`,
   "change the times of a file outside": `Deno.utimeSync(t.outside, 0, 0)`,
-  "read the program that it runs": `Deno.readTextFileSync(new URL(import.meta.url ?? Deno.mainModule))`,
+  "read the program that it runs": `Deno.readTextFileSync(new URL(Deno.mainModule))`,
   "fetch from a server": `await fetch("http://127.0.0.1:" + t.port + "/")`,
   "connect by TCP": `await Deno.connect({ port: t.port })`,
   "connect by node:net":
@@ -75,9 +85,10 @@ const ATTEMPTS: Record<string, string> = {
     `await new Promise((ok, no) => { const w = new Worker("data:text/javascript," + encodeURIComponent("await import('http://127.0.0.1:" + t.port + "/module.js'); postMessage(1)"), { type: "module" }); w.onmessage = ok; w.onerror = (e) => { e.preventDefault(); no(e.message); }; })`,
   "read a file outside in a web worker":
     `await new Promise((ok, no) => { const w = new Worker("data:text/javascript," + encodeURIComponent("Deno.readTextFileSync('" + t.outside + "'); postMessage(1)"), { type: "module" }); w.onmessage = ok; w.onerror = (e) => { e.preventDefault(); no(e.message); }; })`,
-  "run a command": `new Deno.Command("true").outputSync()`,
+  "run a command": `new Deno.Command("/bin/true").outputSync()`,
   "run deno": `new Deno.Command(Deno.execPath(), { args: ["--version"] }).outputSync()`,
-  "run a command by node:child_process": `process.getBuiltinModule("node:child_process").execSync("true")`,
+  "run a command by node:child_process":
+    `const { error } = process.getBuiltinModule("node:child_process").spawnSync("/bin/true", { env: {} }); if (error) throw error`,
   "kill its host": `Deno.kill(t.hostPid, "SIGKILL")`,
   "kill its host by process.kill": `process.kill(t.hostPid, 0)`,
   "load a native library":
@@ -91,7 +102,6 @@ const ATTEMPTS: Record<string, string> = {
   "read the network interfaces": `Deno.networkInterfaces()`,
   "keep something in localStorage": `localStorage.setItem("kiln", "1")`,
   "keep something in a cache": `await caches.open("kiln")`,
-  "keep something in a database": `await Deno.openKv()`,
   "open a database outside": `new (process.getBuiltinModule("node:sqlite").DatabaseSync)("../written-by-worker")`,
   "ask for more permissions":
     `if ((await Deno.permissions.request({ name: "read" })).state !== "granted") throw new Error("not granted")`,
@@ -105,7 +115,8 @@ Deno.test("a worker cannot leave its directory, use the network, run anything, s
   });
   await withScriptHost({ maxExecuteWorkers: 2 }, async (host, cachePath) => {
     const outside = `${cachePath}/secret`;
-    await Deno.writeTextFile(outside, "secret");
+    // It is text, JSON and a module at once, so that no way of reading it fails for its content.
+    await Deno.writeTextFile(outside, '"secret"');
     const neighbour = `${cachePath}/worker-dir-execute-neighbour`;
     await Deno.mkdir(neighbour);
     const targets: Targets = { outside, port: server.addr.port, neighbour, hostPid: Deno.pid };
@@ -129,10 +140,10 @@ Deno.test("a worker cannot leave its directory, use the network, run anything, s
     for (const [name, body] of Object.entries(ATTEMPTS)) {
       await t.step(name, async () => {
         const result = await attempt(body);
-        assert(result !== "SUCCEEDED" && !result.startsWith("{"), result);
+        assertMatch(result, REFUSED_OTHERWISE[name] ?? REFUSED);
       });
     }
-    assertEquals(await Deno.readTextFile(outside), "secret");
+    assertEquals(await Deno.readTextFile(outside), '"secret"');
     assertEquals(Array.from(Deno.readDirSync(neighbour)), []);
     assert(!Array.from(Deno.readDirSync(cachePath)).some((entry) => entry.name === "written-by-worker"));
     assertEquals(visits, 0, "nobody came to the server");
