@@ -34,19 +34,14 @@ export {
   type ExecuteOutcome,
   type InternalOutcome,
   type InvalidOutcome,
-  isDeterministic,
   type LogEntry,
   mayRetry,
   type PossiblyInvalidOutcome,
-  type PrecheckFailed,
-  type PrecheckOutcome,
-  type PrecheckPrepared,
   type PreparationOutcome,
-  type PrepareError,
-  type PrepareErrorKind,
-  type PrepareStats,
   type ValidOutcome,
-} from "./src/outcome.ts";
+} from "./src/execute_outcome.ts";
+export type { PrecheckFailed, PrecheckOutcome, PrecheckPrepared } from "./src/precheck_outcome.ts";
+export { isDeterministic, type PrepareError, type PrepareErrorKind, type PrepareStats } from "./src/prepare_error.ts";
 export { Pvf, type PvfOptions } from "./src/pvf.ts";
 export type {
   ArtifactFile,

@@ -6,7 +6,7 @@ import { abortable } from "@std/async/abortable";
 import { exists } from "@std/fs";
 import { errorText } from "./error_text.ts";
 import type { ResolvedHostOptions } from "./options.ts";
-import { isDeterministic, type PrepareError } from "./outcome.ts";
+import { isDeterministic, type PrepareError } from "./prepare_error.ts";
 import type { Pvf } from "./pvf.ts";
 import type { JobEnd, JobQueue } from "./queue/job_queue.ts";
 import { type ArtifactFile, artifactKey, type FailedArtifact, type PreparedArtifact } from "./registry/artifact.ts";

@@ -1,6 +1,7 @@
 /** Exit statuses of the command. */
-import type { ExecuteOutcome, PrecheckOutcome } from "../outcome.ts";
-import { isDeterministic } from "../outcome.ts";
+import type { ExecuteOutcome } from "../execute_outcome.ts";
+import type { PrecheckOutcome } from "../precheck_outcome.ts";
+import { isDeterministic } from "../prepare_error.ts";
 
 /** Everything asked for was done, and every verdict is good. */
 export const OK = 0;

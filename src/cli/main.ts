@@ -12,7 +12,7 @@ import { pooledMap } from "@std/async/pool";
 import { errorText } from "../error_text.ts";
 import { ValidationHost } from "../host.ts";
 import type { HostOptions } from "../options.ts";
-import type { ExecuteOutcome } from "../outcome.ts";
+import type { ExecuteOutcome } from "../execute_outcome.ts";
 import { MAX_CODE_BYTES, MAX_PARAMS_BYTES } from "../protocol/messages.ts";
 import { KILN_VERSION } from "../protocol/version.ts";
 import { Pvf } from "../pvf.ts";

@@ -1,5 +1,6 @@
 /** What the command says about outcomes: one JSON object a line, or text for people. */
-import type { ExecuteOutcome, PrecheckOutcome } from "../outcome.ts";
+import type { ExecuteOutcome } from "../execute_outcome.ts";
+import type { PrecheckOutcome } from "../precheck_outcome.ts";
 import type { InputError } from "./input.ts";
 
 /** How outcomes are written. Each function gives whole lines, without the last line feed. */

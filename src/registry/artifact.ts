@@ -2,7 +2,7 @@
  * What is known of an artifact: which one it is, and whether it is being prepared, prepared, or could not be prepared.
  */
 
-import type { PrepareError, PrepareStats } from "../outcome.ts";
+import type { PrepareError, PrepareStats } from "../prepare_error.ts";
 
 /**
  * Which artifact it is: the code, and those execution parameters that change what preparing it gives.

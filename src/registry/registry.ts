@@ -1,5 +1,5 @@
 import { basename, join } from "@std/path";
-import type { PrepareError } from "../outcome.ts";
+import type { PrepareError } from "../prepare_error.ts";
 import type { ArtifactFile, ArtifactId, ArtifactState } from "./artifact.ts";
 import { openCacheDirectory } from "./cache_directory.ts";
 import { cleanUp, type CleanUpReport } from "./clean_up.ts";

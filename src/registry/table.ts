@@ -8,7 +8,7 @@
  * 4. What is prepared is taken out when nobody needed it for long, or when its file turned out to be bad.
  */
 
-import type { PrepareError } from "../outcome.ts";
+import type { PrepareError } from "../prepare_error.ts";
 import {
   type ArtifactFile,
   type ArtifactId,

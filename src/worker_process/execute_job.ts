@@ -1,6 +1,6 @@
 /** One execute job on one worker. */
 import { errorText } from "../error_text.ts";
-import type { ExecuteOutcome, LogEntry, PossiblyInvalidOutcome } from "../outcome.ts";
+import type { ExecuteOutcome, LogEntry, PossiblyInvalidOutcome } from "../execute_outcome.ts";
 import {
   BIND_REQUEST,
   BIND_RESPONSE,

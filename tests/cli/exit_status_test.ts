@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import * as status from "../../src/cli/exit_status.ts";
-import type { ExecuteOutcome, PrepareErrorKind } from "../../src/outcome.ts";
+import type { ExecuteOutcome } from "../../src/execute_outcome.ts";
+import type { PrepareErrorKind } from "../../src/prepare_error.ts";
 
 Deno.test("heaviest() is what a script has to know of most", () => {
   const { OK, AGAINST, TIMEOUT, USAGE, INTERNAL } = status;

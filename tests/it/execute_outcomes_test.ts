@@ -1,7 +1,7 @@
 /** Every outcome of an execution, each provoked by a real fault of a real worker process. */
 import { assert, assertEquals, assertGreater, assertRejects, assertStringIncludes } from "@std/assert";
 import type { ValidationHost } from "../../src/host.ts";
-import type { ExecuteOutcome } from "../../src/outcome.ts";
+import type { ExecuteOutcome } from "../../src/execute_outcome.ts";
 import { Pvf } from "../../src/pvf.ts";
 import { runExecuteJob } from "../../src/worker_process/execute_job.ts";
 import { fileExists, Lab, NEVER } from "./lab.ts";
