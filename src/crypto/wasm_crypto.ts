@@ -28,11 +28,14 @@ interface CryptoExports {
 const DANGLING = 1;
 const RETURNED_BYTES = 16;
 const COMPRESSED_KEY_BYTES = 33;
+/** A signature that there is a key for. */
+const KNOWN_HASH = new Uint8Array(32).fill(1);
+const KNOWN_SIGNATURE = new Uint8Array(64).fill(1);
 const KEY_BYTES = 65;
 /** Up to here, copying byte by byte takes less time than telling the engine to copy. */
 const SHORT_BYTES = 64;
 
-/** The crypto module failed, which no input makes it do as long as there is memory. */
+/** The crypto module failed, started anew too: there is not enough memory for what it was given. */
 export class WasmCryptoError extends Error {
   override name = "WasmCryptoError";
 }
@@ -116,16 +119,22 @@ export class WasmCrypto {
    * none. `recoveryId` is 0 to 3. For an s over half the curve's order, the module gives another key than it should.
    */
   secp256k1Recover(hash: Uint8Array, signature: Uint8Array, recoveryId: number): Uint8Array<ArrayBuffer> | undefined {
-    const slices = this.#guard(() => this.#passAll(hash, signature));
+    return this.#guard(() => {
+      const key = this.#recover(hash, signature, recoveryId);
+      // The module panics where there is nothing to recover, and also where it has no memory left to find that out.
+      if (!key && !this.#recover(KNOWN_HASH, KNOWN_SIGNATURE, 0)) throw new WebAssembly.RuntimeError("out of memory");
+      return key;
+    });
+  }
+
+  #recover(hash: Uint8Array, signature: Uint8Array, recoveryId: number): Uint8Array<ArrayBuffer> | undefined {
+    const slices = this.#passAll(hash, signature);
     try {
       this.#wasm.ext_secp_recover(this.#returned, ...slices, recoveryId);
       return this.#takeReturned(new Uint8Array(COMPRESSED_KEY_BYTES));
     } catch (error) {
-      this.#isBroken = true;
       if (!(error instanceof WebAssembly.RuntimeError)) throw error;
-      // The module panics where there is nothing to recover.
       this.#cleanUpAfterPanic(slices);
-      this.#isBroken = false;
       return undefined;
     }
   }
@@ -139,17 +148,31 @@ export class WasmCrypto {
   }
 
   /**
-   * Calls into the module. A trap there must not be taken for one in the code that asks for a hash. The module is started anew only
-   * when it is next needed: what ended the call may be that this thread's stack is full.
+   * Calls into the module. A trap there must not be taken for one in the code that asks for a hash, and what was hashed before must
+   * not matter: where the module traps, its memory may be full of that, so it is started anew and asked once more. Where a call ends
+   * otherwise it is started anew only when it is next needed: this thread's stack may be full.
    */
   #guard<T>(work: () => T): T {
+    try {
+      return this.#attempt(work);
+    } catch (error) {
+      if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+    }
+    try {
+      return this.#attempt(work);
+    } catch (error) {
+      if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+      throw new WasmCryptoError(`The crypto module failed: ${error.message}`, { cause: error });
+    }
+  }
+
+  #attempt<T>(work: () => T): T {
     if (this.#isBroken) this.#restart();
     try {
       return work();
     } catch (error) {
       this.#isBroken = true;
-      if (!(error instanceof WebAssembly.RuntimeError)) throw error;
-      throw new WasmCryptoError(`The crypto module failed: ${error.message}`, { cause: error });
+      throw error;
     }
   }
 

@@ -13,6 +13,8 @@ const MAX_HEAP_MIB = 256;
  */
 const STACK_KIB = 4000;
 
+const MIN_WASM_PAGES = 4096;
+
 /** What a worker process is started with. */
 export interface WorkerCommand {
   readonly denoPath: string;
@@ -23,7 +25,7 @@ export interface WorkerCommand {
   readonly versions: readonly string[];
   /** The worker's directory: absolute, without a comma, without a symbolic link in it. */
   readonly directory: string;
-  /** The pages (64 KiB each) that a WebAssembly memory may have there: a belt for the limit that is in the module already. */
+  /** The pages (64 KiB each) that the code's memory may have there. */
   readonly maxMemoryPages: number;
 }
 
@@ -82,8 +84,10 @@ function permissionFlags(directory: string): string[] {
   ];
 }
 
+/** The limit of pages is a belt for the one in the module. It holds for the crypto module as well, which needs what it needs. */
 function v8Flags(maxMemoryPages: number): string {
-  return `--max-old-space-size=${MAX_HEAP_MIB},--stack-size=${STACK_KIB},--wasm-max-mem-pages=${maxMemoryPages}`;
+  const pages = Math.max(MIN_WASM_PAGES, maxMemoryPages);
+  return `--max-old-space-size=${MAX_HEAP_MIB},--stack-size=${STACK_KIB},--wasm-max-mem-pages=${pages}`;
 }
 
 /** Without a home, Deno would look one up and keep `localStorage` and caches there, which all workers would share. */

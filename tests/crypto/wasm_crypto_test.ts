@@ -2,6 +2,7 @@ import { assertEquals, assertStrictEquals, assertStringIncludes, assertThrows } 
 import * as fc from "fast-check";
 import { createHash } from "node:crypto";
 import { loadCryptoWasm } from "../../src/crypto/load.ts";
+import { deno, resolutionFlags } from "../it/deno_process.ts";
 import { WasmCrypto, WasmCryptoError } from "../../src/crypto/wasm_crypto.ts";
 
 const ABC = new TextEncoder().encode("abc");
@@ -92,4 +93,33 @@ Deno.test("a failure of the module is an error of its own, after which it works 
   const noKey = new Uint8Array(33);
   assertThrows(() => crypto.secp256k1Expand(noKey), WasmCryptoError, "The crypto module failed: unreachable");
   assertEquals(crypto.sha256(ABC).toHex().slice(0, 8), "ba7816bf");
+});
+
+Deno.test("memory that is short is never taken for a signature that is bad, nor does an earlier hash matter", async () => {
+  const directory = await Deno.makeTempDir({ prefix: "kiln-test-" });
+  const module = (path: string): string => new URL(`../../src/crypto/${path}`, import.meta.url).href;
+  await Deno.writeTextFile(
+    `${directory}/main.ts`,
+    `
+    import { loadCryptoWasm } from "${module("load.ts")}";
+    import { WasmCrypto } from "${module("wasm_crypto.ts")}";
+    const crypto = new WasmCrypto(await loadCryptoWasm());
+    const attempt = (work: () => unknown) => { try { return String(work()); } catch (error) { return (error as Error).name; } };
+    const recover = () => attempt(() => crypto.secp256k1Recover(new Uint8Array(32).fill(1), new Uint8Array(64).fill(1), 0)?.length);
+    const hash = (mib: number) => attempt(() => crypto.sha256(new Uint8Array(mib * 2 ** 20)).length);
+    console.log([recover(), hash(1), hash(3), hash(5), hash(3), recover()].join(" "));
+    `,
+  );
+  const run = async (pages: number): Promise<string> => {
+    const flags = ["--no-check", ...resolutionFlags(), `--v8-flags=--wasm-max-mem-pages=${pages}`];
+    const { stdout, stderr } = await deno(["run", "--allow-read", ...flags, `${directory}/main.ts`]);
+    return stdout.trim() || stderr;
+  };
+  assertEquals(
+    await run(24),
+    "WasmCryptoError WasmCryptoError WasmCryptoError WasmCryptoError WasmCryptoError WasmCryptoError",
+  );
+  assertEquals(await run(90), "33 32 32 WasmCryptoError 32 33");
+  assertEquals(await run(4096), "33 32 32 32 32 33");
+  await Deno.remove(directory, { recursive: true });
 });

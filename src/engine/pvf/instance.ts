@@ -51,7 +51,7 @@ export class PvfInstance {
   call(name: string, argument: Uint8Array): Uint8Array<ArrayBuffer> {
     const entryPoint = this.#exports[name] as (pointer: number, length: number) => bigint;
     try {
-      const pointer = argument.length === 0 ? 0 : this.#allocator.allocate(argument.length);
+      const pointer = this.#allocator.allocate(argument.length);
       this.#memory.write(pointer, argument);
       return this.#memory.readSlice(entryPoint(pointer, argument.length)).slice();
     } catch (error) {

@@ -55,6 +55,16 @@ const EXTENSIONS: readonly [first: number, last: number, name: string][] = [
   [0xfe, 0xfe, "threads"],
 ];
 
+/** The instructions that a constant may be. */
+const CONSTANTS: ReadonlyMap<number, number> = new Map([
+  [0x23, INDEX], // global.get
+  [0x41, INDEX], // i32.const
+  [0x42, INDEX], // i64.const
+  [0x43, FOUR_BYTES], // f32.const
+  [0x44, EIGHT_BYTES], // f64.const
+]);
+const END = 0x0b;
+const FUNCTION_TABLE = 0x70;
 const NO_RESULT = 0x40;
 const FIRST_VALUE_TYPE = 0x7c;
 const LAST_VALUE_TYPE = 0x7f;
@@ -65,17 +75,19 @@ export function checkInstructions(wasm: Uint8Array): void {
     if (section.name === "data count") throw extension("bulk memory", section.header);
     if (section.name === "code") checkCode(wasm, section);
     if (section.name === "element" || section.name === "data") checkSegments(wasm, section);
+    if (section.name === "table") checkTables(wasm, section);
+    if (section.name === "global") checkGlobals(wasm, section);
   }
 }
 
 function checkCode(wasm: Uint8Array, section: Section): void {
   const reader = new WasmReader(wasm, section.start, section.end);
-  reader.list("functions", () => {
+  reader.list("functions", Infinity, () => {
     const size = reader.u32("the size of a function");
     const start = reader.offset;
     reader.take(size, "a function");
     const body = new WasmReader(wasm, start, reader.offset);
-    body.list("locals", () => {
+    body.list("groups of locals", Infinity, () => {
       body.u32("a number of locals");
       const type = body.u8("a local's type");
       if (type < FIRST_VALUE_TYPE || type > LAST_VALUE_TYPE) throw extension("references or SIMD", body.offset - 1);
@@ -148,25 +160,45 @@ function isBlockType(byte: number): boolean {
   return byte === NO_RESULT || (byte >= FIRST_VALUE_TYPE && byte <= LAST_VALUE_TYPE);
 }
 
+function checkTables(wasm: Uint8Array, section: Section): void {
+  const reader = new WasmReader(wasm, section.start, section.end);
+  if (reader.u32("the number of tables") > 1) throw extension("several tables", section.start);
+  if (reader.remaining > 0 && reader.u8("a table's type") !== FUNCTION_TABLE) {
+    throw extension("references", reader.offset - 1);
+  }
+}
+
+function checkGlobals(wasm: Uint8Array, section: Section): void {
+  const reader = new WasmReader(wasm, section.start, section.end);
+  reader.list("globals", Infinity, () => {
+    const type = reader.u8("a global's type");
+    if (type < FIRST_VALUE_TYPE || type > LAST_VALUE_TYPE) throw extension("references or SIMD", reader.offset - 1);
+    reader.u8("whether a global changes");
+    skipConstant(wasm, reader);
+  });
+}
+
 /** Each segment starts with a number that was the memory's or table's before it came to tell forms apart. */
 function checkSegments(wasm: Uint8Array, section: Section): void {
   const reader = new WasmReader(wasm, section.start, section.end);
-  reader.list("segments", () => {
+  reader.list("segments", Infinity, () => {
     if (reader.u32("a segment's form") !== 0) throw extension("bulk memory or references", reader.offset - 1);
-    skipOffset(wasm, reader);
+    skipConstant(wasm, reader);
     const length = reader.u32("the length of a segment");
     if (section.name === "data") reader.take(length, "a segment");
     else for (let index = 0; index < length; index++) reader.u32("a function of a segment");
   });
 }
 
-/** Where a segment goes is a constant or a global, and an end. */
-function skipOffset(wasm: Uint8Array, reader: WasmReader): void {
+/** A value that is known before anything runs: one constant or one global, and an end. */
+function skipConstant(wasm: Uint8Array, reader: WasmReader): void {
   const start = reader.offset;
-  const opcode = reader.u8("a segment's offset");
-  if (opcode !== 0x41 && opcode !== 0x23) throw extension("extended constants", start);
-  reader.take(afterNumber(wasm, reader.offset) - reader.offset, "a segment's offset");
-  if (reader.u8("the end of a segment's offset") !== 0x0b) throw extension("extended constants", start);
+  const opcode = reader.u8("a constant");
+  const operand = CONSTANTS.get(opcode);
+  if (operand === undefined) throw extension("extended constants or references", start);
+  const bytes = operand === INDEX ? afterNumber(wasm, reader.offset) - reader.offset : operand === FOUR_BYTES ? 4 : 8;
+  reader.take(bytes, "a constant");
+  if (reader.u8("the end of a constant") !== END) throw extension("extended constants", start);
 }
 
 function extension(name: string, offset: number): PrepareFailure {

@@ -43,6 +43,13 @@ export interface WasmMemory {
 }
 
 const KINDS: readonly ExternalKind[] = ["function", "table", "memory", "global", "tag"];
+/** What no real module comes near: a crafted one must be refused, and not fill the memory of the process that reads it. */
+const MAX_TYPES = 100_000;
+const MAX_IMPORTS = 100_000;
+const MAX_FUNCTIONS = 1_000_000;
+const MAX_MEMORIES = 1_000;
+const MAX_EXPORTS = 100_000;
+
 const HAS_MAXIMUM = 1;
 const SHARED = 2;
 const ADDRESSES_OF_64_BITS = 4;
@@ -71,19 +78,23 @@ class ModuleParts implements WasmModule {
   read(section: Section, reader: WasmReader): boolean {
     switch (section.name) {
       case "type":
-        reader.list("types", () => this.#types.push(readFunctionType(reader)));
+        reader.list("types", MAX_TYPES, () => this.#types.push(readFunctionType(reader)));
         return true;
       case "import":
-        reader.list("imports", () => this.imports.push(this.#readImport(reader, section)));
+        reader.list("imports", MAX_IMPORTS, () => this.imports.push(this.#readImport(reader, section)));
         return true;
       case "function":
-        reader.list("functions", () => this.functionTypes.push(this.#readTypeIndex(reader)));
+        reader.list("functions", MAX_FUNCTIONS, () => this.functionTypes.push(this.#readTypeIndex(reader)));
         return true;
       case "memory":
-        reader.list("memories", () => this.memories.push(readMemory(reader, section)));
+        reader.list("memories", MAX_MEMORIES, () => this.memories.push(readMemory(reader, section)));
         return true;
       case "export":
-        reader.list("exports", () => this.exports.set(reader.name("an export's name"), readExport(reader)));
+        reader.list(
+          "exports",
+          MAX_EXPORTS,
+          () => this.exports.set(reader.name("an export's name"), readExport(reader)),
+        );
         return true;
       case "start":
         this.hasStartFunction = true;

@@ -33,7 +33,8 @@ export class WasmReader {
   }
 
   u8(what: string): number {
-    return this.take(1, what)[0] ?? 0;
+    if (this.#offset >= this.#end) this.take(1, what);
+    return this.#bytes[this.#offset++] ?? 0;
   }
 
   /** A u32 in LEB128: seven bits a byte, the lowest first, at most five bytes. */
@@ -60,9 +61,10 @@ export class WasmReader {
     }
   }
 
-  /** Calls `read` as often as the number that comes next says. */
-  list(what: string, read: () => void): void {
-    const length = this.u32(`the number of ${what}s`);
+  /** Calls `read` as often as the number that comes next says, which may be `most`. */
+  list(what: string, most: number, read: () => void): void {
+    const length = this.u32(`the number of ${what}`);
+    if (length > most) throw invalidModule(`it has ${length} ${what}, at most ${most} wanted`);
     for (let index = 0; index < length; index++) read();
   }
 }

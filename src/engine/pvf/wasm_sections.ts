@@ -35,7 +35,7 @@ const SECTION_NAMES = [
 /** The order in which sections come, by number. Custom ones may be anywhere. */
 const ORDER = [1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 10, 11];
 
-/** The sections of `wasm`, which fill it. Throws `PrepareFailure` if they do not, or are unknown, twice there or out of order. */
+/** The sections of `wasm` but the custom ones; together they fill it. Throws `PrepareFailure` if they do not, or are unknown, twice there or out of order. */
 export function readSections(wasm: Uint8Array): Section[] {
   const reader = new WasmReader(wasm);
   readPreamble(reader);
@@ -49,8 +49,9 @@ export function readSections(wasm: Uint8Array): Section[] {
       throw invalidModule(`section ${id} at offset ${header} is unknown, 0 to ${SECTION_NAMES.length - 1} wanted`);
     }
     const content = reader.take(reader.u32(`the size of the ${name} section`), `the ${name} section`);
-    sections.push({ name, header, start: reader.offset - content.length, end: reader.offset });
+    // Nobody asks for custom sections, of which there may be millions.
     if (name === "custom") continue;
+    sections.push({ name, header, start: reader.offset - content.length, end: reader.offset });
     const place = ORDER.indexOf(id);
     if (place <= last) throw invalidModule(`the ${name} section at offset ${header} is out of order or there twice`);
     last = place;

@@ -2,6 +2,7 @@
 import { invalidModule } from "./wasm_reader.ts";
 import type { WasmReader } from "./wasm_reader.ts";
 
+const MAX_VALUES = 1_000;
 const FUNCTION_FORM = 0x60;
 const VALUE_TYPES = new Map([[0x7f, "i32"], [0x7e, "i64"], [0x7d, "f32"], [0x7c, "f64"]]);
 
@@ -26,7 +27,7 @@ export function readFunctionType(reader: WasmReader): string {
 
 function readValueTypes(reader: WasmReader, what: string): string[] {
   const types: string[] = [];
-  reader.list(what, () => {
+  reader.list(what, MAX_VALUES, () => {
     const byte = reader.u8("a value type");
     const type = VALUE_TYPES.get(byte);
     if (type === undefined) {

@@ -12,7 +12,20 @@ const SKIPPABLE_MAGIC = 0x184d2a50;
 const SKIPPABLE_MASK = 0xfffffff0;
 const DICTIONARY_ID_BYTES = [0, 1, 2, 4];
 const RLE_BLOCK = 1;
+const COMPRESSED_BLOCK = 2;
 const RESERVED_BLOCK = 3;
+
+/** A block that is compressed decompresses to at most this. */
+const MAX_BLOCK_BYTES = 128 * 1024;
+/** The least and the most memory that the decoder takes at a time for what it gives back. */
+const MIN_CHUNK_BYTES = 64;
+const MAX_CHUNK_BYTES = 1024 * 1024;
+
+/** A frame that holds data, and the most that its blocks can decompress to. */
+export interface Frame {
+  readonly bytes: Uint8Array;
+  readonly maxOutputBytes: number;
+}
 
 /** The data of all the frames in `input`, at most `limit` bytes. Throws {@linkcode DecompressionError}. */
 export function decompress(input: Uint8Array, limit: number): Uint8Array {
@@ -28,9 +41,9 @@ export function decompress(input: Uint8Array, limit: number): Uint8Array {
 }
 
 /** The frames of `input` that hold data. Throws {@linkcode DecompressionError} unless `input` is whole frames only. */
-export function dataFrames(input: Uint8Array): Uint8Array[] {
+export function dataFrames(input: Uint8Array): Frame[] {
   if (input.length === 0) throw new DecompressionError("Cannot decompress 0 bytes: a zstd frame wanted");
-  const frames: Uint8Array[] = [];
+  const frames: Frame[] = [];
   const view = new DataView(input.buffer, input.byteOffset, input.byteLength);
   for (let start = 0; start < input.length;) {
     need(input, start, 4, "magic number");
@@ -41,21 +54,28 @@ export function dataFrames(input: Uint8Array): Uint8Array[] {
         `Cannot decompress the bytes at offset ${start}: magic number ${hex(magic)} found, ${hex(FRAME_MAGIC)} wanted`,
       );
     }
-    const end = skippable ? skippableFrameEnd(view, start) : frameEnd(view, start);
+    const { end, maxOutputBytes } = skippable ? skippableFrame(view, start) : dataFrame(view, start);
     need(input, start, end - start, skippable ? "skippable frame" : "checksum");
-    if (!skippable) frames.push(input.subarray(start, end));
+    if (!skippable) frames.push({ bytes: input.subarray(start, end), maxOutputBytes });
     start = end;
   }
   return frames;
 }
 
-function skippableFrameEnd(view: DataView, start: number): number {
-  need(view, start, 8, "skippable frame's size");
-  return start + 8 + view.getUint32(start + 4, true);
+/** Where a frame ends, and the most that it can decompress to. */
+interface Extent {
+  readonly end: number;
+  readonly maxOutputBytes: number;
 }
 
-/** Where the frame at `start` ends, its checksum included: that may be beyond the input, but no block is. */
-function frameEnd(view: DataView, start: number): number {
+function skippableFrame(view: DataView, start: number): Extent {
+  need(view, start, 8, "skippable frame's size");
+  return { end: start + 8 + view.getUint32(start + 4, true), maxOutputBytes: 0 };
+}
+
+/** The extent of the frame at `start`, its checksum included: that may be beyond the input, but no block is. */
+function dataFrame(view: DataView, start: number): Extent {
+  let maxOutputBytes = 0;
   need(view, start, 5, "frame header");
   const descriptor = view.getUint8(start + 4);
   let at = start + 5 + headerFieldBytes(descriptor);
@@ -66,12 +86,14 @@ function frameEnd(view: DataView, start: number): number {
     if (type === RESERVED_BLOCK) {
       throw new DecompressionError(`Cannot decompress the block at offset ${at}: block type 3 found, 0 to 2 wanted`);
     }
-    const bytes = type === RLE_BLOCK ? 1 : header >>> 3;
+    const size = header >>> 3;
+    const bytes = type === RLE_BLOCK ? 1 : size;
+    maxOutputBytes += type === COMPRESSED_BLOCK ? MAX_BLOCK_BYTES : size;
     need(view, at + 3, bytes, "block");
     at += 3 + bytes;
     last = (header & 1) === 1;
   }
-  return at + ((descriptor & 4) === 0 ? 0 : 4);
+  return { end: at + ((descriptor & 4) === 0 ? 0 : 4), maxOutputBytes };
 }
 
 /** How many bytes of a frame header follow its descriptor: window, dictionary and content size. */
@@ -91,20 +113,23 @@ function need(input: { byteLength: number }, at: number, bytes: number, what: st
   }
 }
 
-function decompressFrame(frame: Uint8Array, left: number, limit: number): Uint8Array {
+function decompressFrame({ bytes, maxOutputBytes }: Frame, left: number, limit: number): Uint8Array {
   // A static import of `node:zlib` makes every worker start 25 ms later, also where nothing is compressed.
   const { zstdDecompressSync } = process.getBuiltinModule("node:zlib");
   try {
-    // A limit of 0 is refused there, and an empty frame needs no byte.
-    const { buffer, byteOffset, length } = zstdDecompressSync(frame, { maxOutputLength: Math.max(1, left) });
+    // A limit of 0 is refused there, and an empty frame needs no byte. Without a chunk size, each of many small frames takes 16 KiB.
+    const chunkSize = Math.min(MAX_CHUNK_BYTES, Math.max(MIN_CHUNK_BYTES, maxOutputBytes));
+    const { buffer, byteOffset, length } = zstdDecompressSync(bytes, { chunkSize, maxOutputLength: Math.max(1, left) });
     if (length > left) throw overLimit(limit);
-    return new Uint8Array(buffer, byteOffset, length);
+    const output = new Uint8Array(buffer, byteOffset, length);
+    // The rest of a chunk must not be kept for the little that is in it.
+    return buffer.byteLength > 2 * length ? output.slice() : output;
   } catch (error) {
     if (!(error instanceof Error) || error instanceof DecompressionError) throw error;
     if ("code" in error && error.code === "ERR_BUFFER_TOO_LARGE") throw overLimit(limit);
     // Memory that this machine does not have is not the input's fault.
     if (error instanceof RangeError) throw error;
-    throw new DecompressionError(`Cannot decompress a frame of ${frame.length} bytes: ${error.message}`, {
+    throw new DecompressionError(`Cannot decompress a frame of ${bytes.length} bytes: ${error.message}`, {
       cause: error,
     });
   }

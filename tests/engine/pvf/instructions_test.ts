@@ -53,6 +53,32 @@ Deno.test("prepare() refuses an offset that is computed", () => {
   assertStringIncludes(assertThrows(() => precheck(code), PrepareFailure).message, "extended constants");
 });
 
+Deno.test("prepare() refuses a global that is computed", () => {
+  const code = buildModule({ globals: [heapBase(), [0x7f, 0, OP.i32Const, 1, OP.i32Const, 1, 0x6a, OP.end]] });
+  assert(WebAssembly.validate(code));
+  assertStringIncludes(assertThrows(() => precheck(code), PrepareFailure).message, "extended constants");
+});
+
+Deno.test("prepare() takes a global of every type, one of them made of nothing but its constant", () => {
+  const globals: Bytes[] = [
+    heapBase(),
+    [0x7e, 1, OP.i64Const, 0xff, 0x01, OP.end],
+    [0x7d, 0, 0x43, 1, 2, 3, 4, OP.end],
+    [0x7c, 0, 0x44, 1, 2, 3, 4, 5, 6, 7, 8, OP.end],
+  ];
+  precheck(buildModule({ globals }));
+});
+
+for (
+  const [what, tables] of [["several tables", [2, 0x70, 0, 0, 0x70, 0, 0]], ["references", [1, 0x6f, 0, 0]]] as const
+) {
+  Deno.test(`prepare() refuses ${what}`, () => {
+    const code = joinSections([[4, tables.length, ...tables]]);
+    assert(WebAssembly.validate(code));
+    assertStringIncludes(assertThrows(() => checkInstructions(code), PrepareFailure).message, what);
+  });
+}
+
 Deno.test("prepare() takes every instruction of WebAssembly 1.0 that a real runtime uses", async () => {
   checkInstructions(decompressCode(await pvfCode(), 30 * 2 ** 20));
 });

@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import * as fc from "fast-check";
 import { PrepareFailure } from "../../../src/engine/engine.ts";
 import { decompressCode } from "../../../src/engine/pvf/blob.ts";
@@ -17,6 +17,7 @@ import {
   importedFunction,
   importedMemory,
   joinSections,
+  leb,
   limits,
   type ModuleParts,
   NO_TYPE,
@@ -259,5 +260,19 @@ Deno.test("prevalidate() throws nothing but its own error for a damaged module",
       }),
       { numRuns },
     );
+  }
+});
+
+Deno.test("prevalidate() refuses a module with more of something than any real one has, at once", () => {
+  const many = (id: number, count: number, entry: readonly number[]): Uint8Array => {
+    const content = [...leb(count), ...Array.from({ length: count }, () => entry).flat()];
+    return joinSections([[id, ...leb(content.length), ...content]]);
+  };
+  const crafted: [Uint8Array, string][] = [
+    [many(1, 100_001, [0x60, 0, 0]), "100001 types, at most 100000 wanted"],
+    [many(1, 1, [0x60, ...leb(1_001), ...new Array(1_001).fill(0x7f), 0]), "1001 parameters, at most 1000 wanted"],
+  ];
+  for (const [code, message] of crafted) {
+    assertStringIncludes(assertThrows(() => prevalidate(code, 1), PrepareFailure).message, message);
   }
 });

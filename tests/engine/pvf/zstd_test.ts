@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertLess, assertThrows } from "@std/assert";
 import * as fc from "fast-check";
 import { constants, zstdCompressSync } from "node:zlib";
 import { decompress, DecompressionError } from "../../../src/engine/pvf/zstd.ts";
@@ -110,4 +110,17 @@ Deno.test("decompress() throws nothing but its own error for arbitrary and for d
     }),
     { numRuns: 1000 },
   );
+});
+
+Deno.test("decompress() takes memory for what many small frames give, and not for each of them a lot", () => {
+  // A frame of one raw block of one byte, 20,000 times.
+  const small = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0x20, 1, 9, 0, 0, 42);
+  const input = new Uint8Array(20_000 * small.length);
+  for (let index = 0; index < 20_000; index++) input.set(small, index * small.length);
+  const before = Deno.memoryUsage().external;
+  const output = decompress(input, 20_000);
+  assertEquals(output, new Uint8Array(20_000).fill(42));
+  const grown = Deno.memoryUsage().external - before;
+  // At 16 KiB for each it would be 320 MB.
+  assertLess(grown, 64 * 2 ** 20);
 });

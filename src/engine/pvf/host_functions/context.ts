@@ -26,3 +26,10 @@ export function returnBytes({ memory, allocator }: HostContext, bytes: Uint8Arra
 export function returnSlice(context: HostContext, bytes: Uint8Array): bigint {
   return BigInt(bytes.length) << 32n | BigInt(returnBytes(context, bytes));
 }
+
+const MAX_LOGGED_BYTES = 8 * 1024;
+
+/** As much of `bytes` as a log would keep: code may print all of its memory. */
+export function start(bytes: Uint8Array): Uint8Array {
+  return bytes.subarray(0, MAX_LOGGED_BYTES);
+}

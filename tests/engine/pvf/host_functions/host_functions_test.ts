@@ -44,13 +44,19 @@ Deno.test("calling what other PVF hosts offer and this one lacks is not held aga
     "ext_misc_runtime_version_version_1",
     "ext_crypto_ecdsa_verify_version_2",
     "ext_crypto_sr25519_verify_version_1",
-    "ext_hashing_blake2_256_version_2",
     "ext_trie_keccak_256_root_version_2",
     "ext_input_read_version_1",
-    "ext_logging_log_version_9",
-    "ext_allocator_malloc_version_2",
+    "ext_trie_blake2_256_verify_proof_version_1",
   ];
   for (const name of names) assertCallFails(name, "unsupported", `host function ${name} is not supported`);
+});
+
+Deno.test("a name that only looks like one of upstream's is held against the code", () => {
+  for (
+    const name of ["ext_hashing_blake2_256_version_2", "ext_crypto_made_up_version_1", "ext_logging_log_version_9"]
+  ) {
+    assertCallFails(name, "trap", `host function ${name} is not offered to a PVF`);
+  }
 });
 
 Deno.test("linkFunctions() links a name that objects have of themselves", () => {
