@@ -123,7 +123,7 @@ async function execute(
   await using host = await startHost({ cachePath, maxExecuteWorkers: MAX_EXECUTE_WORKERS });
   const stop = new AbortController();
   const eitherSignal = AbortSignal.any([signal, stop.signal]);
-  const executed = pooledMap(MAX_EXECUTE_WORKERS, paramsFiles, (file) =>
+  const executed = pooledMap(MAX_EXECUTE_WORKERS, paramsFiles, (file: string) =>
     settled(file, async () => {
       const params = await abortable(readInput("PARAMS", file, MAX_PARAMS_BYTES), eitherSignal);
       const limit = timeoutMs === undefined ? {} : { timeoutMs };
