@@ -1,7 +1,14 @@
 /** The code that a host prepares and executes. */
 import { loadCryptoWasm } from "./crypto/load.ts";
 import { WasmCrypto } from "./crypto/wasm_crypto.ts";
-import { checkExecutorParams, type ExecutorParams, memoryLimitPages, prepHash } from "./executor_params.ts";
+import {
+  checkExecutorParams,
+  type ExecutorParams,
+  frozenExecutorParams,
+  memoryLimitPages,
+  paramsHash,
+  prepHash,
+} from "./executor_params.ts";
 import { MAX_CODE_BYTES } from "./protocol/messages.ts";
 import type { ArtifactId } from "./registry/artifact.ts";
 
@@ -42,14 +49,20 @@ export class Pvf {
   readonly codeHash: string;
   /** The hash of the parameters that change what preparing makes of the code, "0x" and 64 hex digits. */
   readonly prepHash: string;
+  /** The hash of all parameters, "0x" and 64 hex digits: what a relay chain's validators tell sets of them apart by. */
+  readonly paramsHash: string;
+  /** The parameters that were given: a copy, which is frozen. */
+  readonly executorParams: ExecutorParams;
   /** The most pages (64 KiB each) that the code's memory may ever have. */
   readonly maxMemoryPages: number;
 
-  private constructor(code: Uint8Array, codeHash: string, prepHash: string, maxMemoryPages: number) {
+  private constructor(code: Uint8Array, executorParams: ExecutorParams, crypto: WasmCrypto) {
     this.code = code;
-    this.codeHash = codeHash;
-    this.prepHash = prepHash;
-    this.maxMemoryPages = maxMemoryPages;
+    this.codeHash = `0x${crypto.blake2b(code, 32).toHex()}`;
+    this.prepHash = `0x${prepHash(executorParams, crypto).toHex()}`;
+    this.paramsHash = `0x${paramsHash(executorParams, crypto).toHex()}`;
+    this.executorParams = executorParams;
+    this.maxMemoryPages = memoryLimitPages(executorParams);
   }
 
   /**
@@ -59,7 +72,8 @@ export class Pvf {
    * @param code WebAssembly, or WebAssembly in the compressed form in which a relay chain keeps it
    * @param options Executor parameters
    * @returns The PVF
-   * @throws {RangeError} The code is longer than 64 MiB, or a parameter is out of its range
+   * @throws {RangeError} The code is longer than 64 MiB
+   * @throws {ExecutorParamsError} A parameter is out of its range, or two do not go together
    *
    * @example More memory than the default
    * ```ts
@@ -76,10 +90,8 @@ export class Pvf {
     }
     const params = options.executorParams ?? {};
     checkExecutorParams(params);
-    const copy = code.slice();
-    const crypto = new WasmCrypto(await loadCryptoWasm());
-    const codeHash = `0x${crypto.blake2b(copy, 32).toHex()}`;
-    return new Pvf(copy, codeHash, `0x${prepHash(params, crypto).toHex()}`, memoryLimitPages(params));
+    const [copy, frozen] = [code.slice(), frozenExecutorParams(params)];
+    return new Pvf(copy, frozen, new WasmCrypto(await loadCryptoWasm()));
   }
 
   /** What the registry knows the artifact of this PVF by. */

@@ -31,6 +31,8 @@ export interface PrepareInput {
   readonly kind: "precheck" | "compile";
   /** The most pages (64 KiB each) that the code's memory may ever have. */
   readonly maxMemoryPages: number;
+  /** Whether the code may use WebAssembly's bulk memory extension. */
+  readonly wasmExtBulkMemory: boolean;
   /** The most bytes that the code may have once decompressed. */
   readonly codeBombLimitBytes: number;
 }

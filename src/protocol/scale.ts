@@ -158,6 +158,16 @@ export const u64: Codec<number> = fixedWidth(
   },
 );
 
+/** `bool`: 0 or 1, and nothing else. */
+export const bool: Codec<boolean> = {
+  encode: (writer, value) => u8.encode(writer, value ? 1 : 0),
+  decode(reader, what) {
+    const tag = reader.u8(what);
+    if (tag > 1) throw new ScaleError(`Cannot decode ${what}: unknown tag ${tag}, 0 or 1 wanted`);
+    return tag === 1;
+  },
+};
+
 /** Compact lengths: up to 2^32 - 1 here, and always in the shortest form, as upstream demands. */
 export const compactU32: Codec<number> = {
   encode(writer, value) {

@@ -7,6 +7,7 @@ import engineEngine from "../engine/engine.ts" with { type: "text" };
 import enginePvfAllocator from "../engine/pvf/allocator.ts" with { type: "text" };
 import enginePvfBlob from "../engine/pvf/blob.ts" with { type: "text" };
 import enginePvfBlockData from "../engine/pvf/block_data.ts" with { type: "text" };
+import enginePvfBulkMemory from "../engine/pvf/bulk_memory.ts" with { type: "text" };
 import enginePvfConcat from "../engine/pvf/concat.ts" with { type: "text" };
 import enginePvfFailures from "../engine/pvf/failures.ts" with { type: "text" };
 import enginePvfGuestMemory from "../engine/pvf/guest_memory.ts" with { type: "text" };
@@ -31,6 +32,7 @@ import enginePvfPrevalidate from "../engine/pvf/prevalidate.ts" with { type: "te
 import enginePvfProgram from "../engine/pvf/program.ts" with { type: "text" };
 import enginePvfPvfEngine from "../engine/pvf/pvf_engine.ts" with { type: "text" };
 import enginePvfRuntime from "../engine/pvf/runtime.ts" with { type: "text" };
+import enginePvfWasmExtension from "../engine/pvf/wasm_extension.ts" with { type: "text" };
 import enginePvfWasmModule from "../engine/pvf/wasm_module.ts" with { type: "text" };
 import enginePvfWasmReader from "../engine/pvf/wasm_reader.ts" with { type: "text" };
 import enginePvfWasmSections from "../engine/pvf/wasm_sections.ts" with { type: "text" };
@@ -51,6 +53,8 @@ import workerJobLog from "../worker/job_log.ts" with { type: "text" };
 import workerMain from "../worker/main.ts" with { type: "text" };
 import workerPrepare from "../worker/prepare.ts" with { type: "text" };
 import workerStdio from "../worker/stdio.ts" with { type: "text" };
+import workerWatchdog from "../worker/watchdog.ts" with { type: "text" };
+import workerWatchdogThread from "../worker/watchdog_thread.ts" with { type: "text" };
 
 /** File names and texts. */
 export const PROGRAM_FILES: Readonly<Record<string, string>> = {
@@ -59,6 +63,7 @@ export const PROGRAM_FILES: Readonly<Record<string, string>> = {
   "engine/pvf/allocator.ts": enginePvfAllocator,
   "engine/pvf/blob.ts": enginePvfBlob,
   "engine/pvf/block_data.ts": enginePvfBlockData,
+  "engine/pvf/bulk_memory.ts": enginePvfBulkMemory,
   "engine/pvf/concat.ts": enginePvfConcat,
   "engine/pvf/failures.ts": enginePvfFailures,
   "engine/pvf/guest_memory.ts": enginePvfGuestMemory,
@@ -83,6 +88,7 @@ export const PROGRAM_FILES: Readonly<Record<string, string>> = {
   "engine/pvf/program.ts": enginePvfProgram,
   "engine/pvf/pvf_engine.ts": enginePvfPvfEngine,
   "engine/pvf/runtime.ts": enginePvfRuntime,
+  "engine/pvf/wasm_extension.ts": enginePvfWasmExtension,
   "engine/pvf/wasm_module.ts": enginePvfWasmModule,
   "engine/pvf/wasm_reader.ts": enginePvfWasmReader,
   "engine/pvf/wasm_sections.ts": enginePvfWasmSections,
@@ -103,4 +109,6 @@ export const PROGRAM_FILES: Readonly<Record<string, string>> = {
   "worker/main.ts": workerMain,
   "worker/prepare.ts": workerPrepare,
   "worker/stdio.ts": workerStdio,
+  "worker/watchdog.ts": workerWatchdog,
+  "worker/watchdog_thread.ts": workerWatchdogThread,
 };

@@ -2,6 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import * as fc from "fast-check";
 import * as peer from "scale-ts";
 import {
+  bool,
   bytes,
   type Codec,
   compactU32,
@@ -39,6 +40,10 @@ Deno.test("numbers are written as scale-ts writes them", () => {
     assertEquals(encode(u64, value), peer.u64.enc(BigInt(value)));
     assertEquals(decode(u64, peer.u64.enc(BigInt(value)), "it"), value);
   }));
+});
+
+Deno.test("truth values are written as scale-ts writes them", () => {
+  assertAgrees(bool, peer.bool, fc.boolean());
 });
 
 Deno.test("compact lengths are written as scale-ts writes them", () => {
@@ -79,6 +84,8 @@ Deno.test("decode() refuses what is cut off, left over, unknown or not in its sh
     [u8, [1, 2], "Cannot decode it: 1 bytes left over after offset 1"],
     [u64, [255, 255, 255, 255, 255, 255, 255, 255], "Cannot decode it: 18446744073709551615 is over 2^53 - 1"],
     [bytes, [8, 1], "Cannot decode it: 2 bytes wanted at offset 1, 1 left"],
+    [bool, [2], "Cannot decode it: unknown tag 2, 0 or 1 wanted"],
+    [bool, [], "Cannot decode it: 1 bytes wanted at offset 0, 0 left"],
     [vec(u8), [12, 1], "Cannot decode it: 3 items announced, 1 bytes left"],
     [option(u8), [2, 0], "Cannot decode it: unknown tag 2, 0 or 1 wanted"],
     [names("red", "green"), [2], "Cannot decode it: unknown tag 2, 0 to 1 wanted"],
@@ -108,6 +115,7 @@ Deno.test("encode() refuses a wrong number of fixed bytes", () => {
 
 Deno.test("decode() throws nothing but ScaleError for arbitrary bytes", () => {
   const codecs: Codec<unknown>[] = [
+    bool,
     u8,
     u32,
     u64,

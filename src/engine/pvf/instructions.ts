@@ -1,9 +1,10 @@
 /**
  * Whether code keeps to WebAssembly 1.0. Upstream switches every extension off, so that all validators agree, and refuses code that
  * uses one; V8 knows them all. Letting one pass would do worse than to promise too much: code that can catch exceptions could
- * swallow the failures of host functions.
+ * swallow the failures of host functions. Bulk memory alone can be switched on, for all validators at once, by an executor parameter.
  */
-import { PrepareFailure } from "../engine.ts";
+import { afterBulkMemory, BULK_MEMORY, nameOfPrefixed, PREFIX } from "./bulk_memory.ts";
+import { extension } from "./wasm_extension.ts";
 import { invalidModule, WasmReader } from "./wasm_reader.ts";
 import type { Section } from "./wasm_sections.ts";
 import { readSections } from "./wasm_sections.ts";
@@ -18,6 +19,7 @@ const TYPE_AND_TABLE = 6;
 const FOUR_BYTES = 7;
 const EIGHT_BYTES = 8;
 const MEMORY_INDEX = 9;
+const PREFIXED = 10;
 
 const OPERANDS = operands([
   [0x00, 0x01, NOTHING], // unreachable, nop
@@ -37,6 +39,7 @@ const OPERANDS = operands([
   [0x43, 0x43, FOUR_BYTES], // f32.const
   [0x44, 0x44, EIGHT_BYTES], // f64.const
   [0x45, 0xbf, NOTHING], // comparisons, arithmetic, conversions
+  [PREFIX, PREFIX, PREFIXED], // bulk memory, and what stays refused
 ]);
 
 /** The extensions that the other instructions belong to. */
@@ -50,7 +53,6 @@ const EXTENSIONS: readonly [first: number, last: number, name: string][] = [
   [0xc0, 0xc4, "sign extension"],
   [0xd0, 0xd6, "references"],
   [0xfb, 0xfb, "garbage collection"],
-  [0xfc, 0xfc, "bulk memory or saturating conversions"],
   [0xfd, 0xfd, "SIMD"],
   [0xfe, 0xfe, "threads"],
 ];
@@ -69,18 +71,26 @@ const NO_RESULT = 0x40;
 const FIRST_VALUE_TYPE = 0x7c;
 const LAST_VALUE_TYPE = 0x7f;
 
-/** Throws `PrepareFailure` of the kind `prevalidation` if `wasm`, which has been compiled, uses an extension. */
-export function checkInstructions(wasm: Uint8Array): void {
+/** The forms that a segment may have. All but the first come with bulk memory. */
+const ACTIVE = 0;
+const PASSIVE = 1;
+const ACTIVE_IN_MEMORY = 2;
+
+/**
+ * Throws `PrepareFailure` of the kind `prevalidation` if `wasm`, which has been compiled, uses an extension, other than that of bulk
+ * memory where this is allowed.
+ */
+export function checkInstructions(wasm: Uint8Array, bulkMemory: boolean): void {
   for (const section of readSections(wasm)) {
-    if (section.name === "data count") throw extension("bulk memory", section.header);
-    if (section.name === "code") checkCode(wasm, section);
-    if (section.name === "element" || section.name === "data") checkSegments(wasm, section);
+    if (section.name === "data count" && !bulkMemory) throw extension(BULK_MEMORY, section.header);
+    if (section.name === "code") checkCode(wasm, section, bulkMemory);
+    if (section.name === "element" || section.name === "data") checkSegments(wasm, section, bulkMemory);
     if (section.name === "table") checkTables(wasm, section);
     if (section.name === "global") checkGlobals(wasm, section);
   }
 }
 
-function checkCode(wasm: Uint8Array, section: Section): void {
+function checkCode(wasm: Uint8Array, section: Section, bulkMemory: boolean): void {
   const reader = new WasmReader(wasm, section.start, section.end);
   reader.list("functions", Infinity, () => {
     const size = reader.u32("the size of a function");
@@ -92,12 +102,12 @@ function checkCode(wasm: Uint8Array, section: Section): void {
       const type = body.u8("a local's type");
       if (type < FIRST_VALUE_TYPE || type > LAST_VALUE_TYPE) throw extension("references or SIMD", body.offset - 1);
     });
-    checkBody(wasm, body.offset, reader.offset);
+    checkBody(wasm, body.offset, reader.offset, bulkMemory);
   });
 }
 
 /** Every instruction of every function comes by here, so bytes are read without a reader's checks: past the end they read as none. */
-function checkBody(wasm: Uint8Array, start: number, end: number): void {
+function checkBody(wasm: Uint8Array, start: number, end: number, bulkMemory: boolean): void {
   let at = start;
   while (at < end) {
     const opcode = wasm[at] ?? 0;
@@ -134,11 +144,21 @@ function checkBody(wasm: Uint8Array, start: number, end: number): void {
         if (wasm[at + 1] !== 0) throw extension("several memories", at + 1);
         at += 2;
         break;
+      case PREFIXED:
+        at = afterPrefixed(wasm, at + 1, end, bulkMemory);
+        break;
       default:
         throw extension(nameOf(opcode), at);
     }
   }
   if (at !== end) throw invalidModule(`the function at offset ${start} ends in the middle of an instruction`);
+}
+
+/** The offset after an instruction whose prefix is before `at`. */
+function afterPrefixed(wasm: Uint8Array, at: number, end: number, bulkMemory: boolean): number {
+  const after = bulkMemory ? afterBulkMemory(wasm, at, end) : undefined;
+  if (after === undefined) throw extension(nameOfPrefixed(wasm, at, end), at - 1);
+  return after;
 }
 
 /** The offset after a number in LEB128, whatever its size. */
@@ -179,15 +199,32 @@ function checkGlobals(wasm: Uint8Array, section: Section): void {
 }
 
 /** Each segment starts with a number that was the memory's or table's before it came to tell forms apart. */
-function checkSegments(wasm: Uint8Array, section: Section): void {
+function checkSegments(wasm: Uint8Array, section: Section, bulkMemory: boolean): void {
   const reader = new WasmReader(wasm, section.start, section.end);
   reader.list("segments", Infinity, () => {
-    if (reader.u32("a segment's form") !== 0) throw extension("bulk memory or references", reader.offset - 1);
-    skipConstant(wasm, reader);
+    if (section.name === "data") skipPlace(wasm, reader, bulkMemory);
+    else skipPlaceInTable(wasm, reader);
     const length = reader.u32("the length of a segment");
     if (section.name === "data") reader.take(length, "a segment");
     else for (let index = 0; index < length; index++) reader.u32("a function of a segment");
   });
+}
+
+/** Where data goes, if it is there from the start. */
+function skipPlace(wasm: Uint8Array, reader: WasmReader, bulkMemory: boolean): void {
+  const form = reader.u32("a segment's form");
+  if (form !== ACTIVE && !(bulkMemory && form <= ACTIVE_IN_MEMORY)) throw extension(BULK_MEMORY, reader.offset - 1);
+  if (form === PASSIVE) return;
+  if (form === ACTIVE_IN_MEMORY && reader.u8("a memory's number") !== 0) {
+    throw extension("several memories", reader.offset - 1);
+  }
+  skipConstant(wasm, reader);
+}
+
+/** Other forms do for tables what bulk memory does for memory. No compiler makes them of a PVF. */
+function skipPlaceInTable(wasm: Uint8Array, reader: WasmReader): void {
+  if (reader.u32("a segment's form") !== ACTIVE) throw extension("references or bulk tables", reader.offset - 1);
+  skipConstant(wasm, reader);
 }
 
 /** A value that is known before anything runs: one constant or one global, and an end. */
@@ -199,11 +236,6 @@ function skipConstant(wasm: Uint8Array, reader: WasmReader): void {
   const bytes = operand === INDEX ? afterNumber(wasm, reader.offset) - reader.offset : operand === FOUR_BYTES ? 4 : 8;
   reader.take(bytes, "a constant");
   if (reader.u8("the end of a constant") !== END) throw extension("extended constants", start);
-}
-
-function extension(name: string, offset: number): PrepareFailure {
-  const problem = `it uses an extension of WebAssembly at offset ${offset} (${name}), WebAssembly 1.0 wanted`;
-  return new PrepareFailure("prevalidation", `Cannot use the module as a PVF: ${problem}`);
 }
 
 function nameOf(opcode: number): string {

@@ -20,7 +20,7 @@ export const engine: Engine = {
     prevalidate(code, input.maxMemoryPages);
     const artifact = limitMemory(code, input.maxMemoryPages);
     const program = compiled(artifact);
-    checkInstructions(artifact);
+    checkInstructions(artifact, input.wasmExtBulkMemory);
     if (input.kind === "precheck") tryToInstantiate(program, services);
     return { artifact, decompressedBytes: code.length };
   },

@@ -24,8 +24,9 @@ const EXTENDED: [extension: string, body: Bytes][] = [
 
 const services = { crypto: new WasmCrypto(wasmBytes) };
 
-function precheck(code: Uint8Array): void {
-  void engine.prepare({ code, kind: "precheck", maxMemoryPages: 2080, codeBombLimitBytes: 2 ** 20 }, services);
+function precheck(code: Uint8Array, wasmExtBulkMemory = false): void {
+  const limits = { maxMemoryPages: 2080, wasmExtBulkMemory, codeBombLimitBytes: 2 ** 20 };
+  void engine.prepare({ code, kind: "precheck", ...limits }, services);
 }
 
 for (const [extension, body] of EXTENDED) {
@@ -38,6 +39,9 @@ for (const [extension, body] of EXTENDED) {
     const error = assertThrows(() => precheck(code), PrepareFailure);
     assertStringIncludes(error.message, extension);
     assertStringIncludes(error.message, "WebAssembly 1.0 wanted");
+    if (extension === "bulk memory") return precheck(code, true);
+    // What is refused without bulk memory is refused with it, and for the same reason.
+    assertThrows(() => precheck(code, true), PrepareFailure, error.message);
   });
 }
 
@@ -67,6 +71,7 @@ Deno.test("prepare() takes a global of every type, one of them made of nothing b
     [0x7c, 0, 0x44, 1, 2, 3, 4, 5, 6, 7, 8, OP.end],
   ];
   precheck(buildModule({ globals }));
+  precheck(buildModule({ globals }), true);
 });
 
 for (
@@ -75,12 +80,12 @@ for (
   Deno.test(`prepare() refuses ${what}`, () => {
     const code = joinSections([[4, tables.length, ...tables]]);
     assert(WebAssembly.validate(code));
-    assertStringIncludes(assertThrows(() => checkInstructions(code), PrepareFailure).message, what);
+    assertStringIncludes(assertThrows(() => checkInstructions(code, true), PrepareFailure).message, what);
   });
 }
 
 Deno.test("prepare() takes every instruction of WebAssembly 1.0 that a real runtime uses", async () => {
-  checkInstructions(decompressCode(await pvfCode(), 30 * 2 ** 20));
+  checkInstructions(decompressCode(await pvfCode(), 30 * 2 ** 20), false);
 });
 
 Deno.test("prepare() takes numbers of any length, and labels, blocks and calls by table", () => {
@@ -97,9 +102,9 @@ Deno.test("prepare() takes numbers of any length, and labels, blocks and calls b
 
 Deno.test("checkInstructions() throws nothing but PrepareFailure, whatever the bodies", () => {
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 60 }), fc.constantFrom(9, 10, 11, 12), (bytes, id) => {
+    fc.property(fc.uint8Array({ maxLength: 60 }), fc.constantFrom(9, 10, 11, 12), fc.boolean(), (bytes, id, bulk) => {
       try {
-        checkInstructions(joinSections([section(6, [heapBase()]), [id, bytes.length, ...bytes]]));
+        checkInstructions(joinSections([section(6, [heapBase()]), [id, bytes.length, ...bytes]]), bulk);
       } catch (error) {
         assert(error instanceof PrepareFailure, String(error));
       }

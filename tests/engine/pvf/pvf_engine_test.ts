@@ -11,7 +11,7 @@ const KINDS = ["precheck", "compile"] as const;
 
 async function prepare(code: Uint8Array, input: Partial<PrepareInput> = {}): Promise<PreparedCode> {
   return await engine.prepare(
-    { code, kind: "precheck", maxMemoryPages: 2080, codeBombLimitBytes: 12 << 20, ...input },
+    { code, kind: "precheck", maxMemoryPages: 2080, wasmExtBulkMemory: false, codeBombLimitBytes: 12 << 20, ...input },
     SERVICES,
   );
 }

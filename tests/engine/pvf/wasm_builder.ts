@@ -26,10 +26,14 @@ export interface ModuleParts {
   readonly imports?: readonly Bytes[];
   /** The type of each function. */
   readonly functions?: readonly number[];
+  readonly tables?: readonly Bytes[];
   readonly memories?: readonly Bytes[];
   readonly globals?: readonly Bytes[];
   readonly exports?: readonly Bytes[];
   readonly start?: number;
+  readonly elements?: readonly Bytes[];
+  /** How many segments of data are announced before the bodies, which bulk memory demands. */
+  readonly dataCount?: number;
   readonly bodies?: readonly Bytes[];
   readonly data?: readonly Bytes[];
 }
@@ -57,10 +61,13 @@ export function buildModule(parts: ModuleParts = {}): Uint8Array<ArrayBuffer> {
     section(1, parts.types ?? DEFAULT_TYPES),
     section(2, imports),
     section(3, functions.map((type) => leb(type))),
+    section(4, parts.tables ?? []),
     section(5, memories),
     section(6, parts.globals ?? [heapBase()]),
     section(7, exports),
     start === undefined ? [] : [8, ...sized(leb(start))],
+    section(9, parts.elements ?? []),
+    parts.dataCount === undefined ? [] : [12, ...sized(leb(parts.dataCount))],
     section(
       10,
       (parts.bodies ?? [returnSlice(RESULT_POINTER, RESULT.length)]).map((body) => sized([0, ...body, OP.end])),
