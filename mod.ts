@@ -20,17 +20,23 @@
  *
  * @module
  */
-export type { ExecutorParams } from "./src/executor_params.ts";
 export {
-  type ArtifactsView,
-  type CloseOptions,
-  type ExecuteOptions,
-  HostClosedError,
-  type PrecheckOptions,
-  ValidationHost,
-} from "./src/host.ts";
+  decodeExecutorParams,
+  encodeExecutorParams,
+  type ExecutorParams,
+  ExecutorParamsError,
+  type ExecutorParamsErrorKind,
+} from "./src/executor_params.ts";
+export type { ActivatedLeaf, ActiveLeavesUpdate } from "./src/active_leaves.ts";
+export type { CloseOptions, ExecuteOptions, PrecheckOptions } from "./src/call_options.ts";
+export { type ArtifactsView, HostClosedError, ValidationHost } from "./src/host.ts";
+export type { HostSnapshot } from "./src/host_snapshot.ts";
+export { EXECUTION_CLASSES, type ExecutionClass } from "./src/queue/fairness.ts";
+export { QueueFullError } from "./src/queue/schedule.ts";
+export type { WorkerCounts } from "./src/queue/worker_queue.ts";
 export type { HostOptions } from "./src/options.ts";
 export {
+  type DeadlineOutcome,
   type ExecuteOutcome,
   type InternalOutcome,
   type InvalidOutcome,
@@ -40,6 +46,9 @@ export {
   type PreparationOutcome,
   type ValidOutcome,
 } from "./src/execute_outcome.ts";
+export { type CounterName, type HistogramName, type MetricLabels, type Metrics, NO_METRICS } from "./src/metrics.ts";
+export { MetricsRegistry } from "./src/metrics/metrics_registry.ts";
+export type { CounterSample, HistogramSample, MetricsSnapshot } from "./src/metrics/samples.ts";
 export type { PrecheckFailed, PrecheckOutcome, PrecheckPrepared } from "./src/precheck_outcome.ts";
 export { isDeterministic, type PrepareError, type PrepareErrorKind, type PrepareStats } from "./src/prepare_error.ts";
 export { Pvf, type PvfOptions } from "./src/pvf.ts";
@@ -49,6 +58,7 @@ export type {
   ArtifactState,
   FailedArtifact,
   PreparedArtifact,
+  PrepareLimits,
   PreparingArtifact,
 } from "./src/registry/artifact.ts";
 export type { CleanUpFailure, CleanUpReport } from "./src/registry/clean_up.ts";
@@ -57,6 +67,16 @@ export type { DirectoryPrefix } from "./src/registry/names.ts";
 export { type AnnouncedFile, type PublishedFile, PublishError } from "./src/registry/publish.ts";
 export { ArtifactRegistry, type RemovedArtifact } from "./src/registry/registry.ts";
 export type { ArtifactRegistryOptions } from "./src/registry/registry_options.ts";
+export {
+  InsecureError,
+  NO_SECURITY,
+  type SecurityCapability,
+  type SecurityProblem,
+  type SecurityReport,
+  type SecurityStatus,
+} from "./src/security.ts";
+export type { RetryHost, ValidateAttempt, ValidateOptions, ValidateResult } from "./src/validate_types.ts";
+export { validateWithRetry } from "./src/validate_with_retry.ts";
 export { ScaleError } from "./src/protocol/scale.ts";
 export {
   decodeValidationParams,

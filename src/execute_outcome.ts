@@ -45,6 +45,7 @@ export interface LogEntry {
  *       return "against";
  *     case "internal":
  *     case "preparation":
+ *     case "execution-deadline":
  *       return "none";
  *   }
  * }
@@ -56,7 +57,8 @@ export type ExecuteOutcome =
   | InvalidOutcome
   | PossiblyInvalidOutcome
   | InternalOutcome
-  | PreparationOutcome;
+  | PreparationOutcome
+  | DeadlineOutcome;
 
 /**
  * The code accepted its input.
@@ -237,6 +239,34 @@ export interface PreparationOutcome {
 }
 
 /**
+ * The job was not run: what it was for can no longer come to pass. It says nothing about the code or its input.
+ *
+ * @example
+ * ```ts
+ * import { type DeadlineOutcome, mayRetry } from "@kiln/host";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const outcome: DeadlineOutcome = {
+ *   kind: "execution-deadline",
+ *   reason: "relay-parent-not-active",
+ *   message: "The relay parent 0x00 is neither an active leaf nor an ancestor of one",
+ *   log: [],
+ * };
+ * assertEquals(mayRetry(outcome), false);
+ * ```
+ */
+export interface DeadlineOutcome {
+  /** Discriminator. */
+  readonly kind: "execution-deadline";
+  /** Why it is too late: a backed candidate on that relay parent cannot be included any more. */
+  readonly reason: "relay-parent-not-active";
+  /** What happened. */
+  readonly message: string;
+  /** Always empty: nothing was run. */
+  readonly log: readonly LogEntry[];
+}
+
+/**
  * Whether the same execution may end otherwise when it is tried again.
  *
  * @example
@@ -249,7 +279,8 @@ export interface PreparationOutcome {
  * ```
  */
 export function mayRetry(outcome: ExecuteOutcome): boolean {
-  return outcome.kind === "possibly-invalid" || outcome.kind === "internal";
+  // A host function that this host lacks will be lacking the next time too.
+  return outcome.kind === "possibly-invalid" || (outcome.kind === "internal" && outcome.reason !== "unsupported");
 }
 
 /** What an execute caller is told when the preparation of the code failed. */

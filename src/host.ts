@@ -1,19 +1,26 @@
 /** The validation host: requests in, outcomes out. */
 import { deadline } from "@std/async/deadline";
+import { ActiveLeaves, type ActiveLeavesUpdate } from "./active_leaves.ts";
+import type { CloseOptions, ExecuteOptions, PrecheckOptions } from "./call_options.ts";
 import { loadCryptoWasm } from "./crypto/load.ts";
-import { errorText } from "./error_text.ts";
+import type { ExecuteOutcome } from "./execute_outcome.ts";
+import { Executions, isBacking } from "./executions.ts";
+import { execTimeoutMs, prepTimeoutMs } from "./executor_params.ts";
+import { createQueues, type HostQueues } from "./host_queues.ts";
+import { type HostSnapshot, takeSnapshot } from "./host_snapshot.ts";
 import { checkTimeout, type HostOptions, type ResolvedHostOptions, resolveHostOptions } from "./options.ts";
-import { type ExecuteOutcome, fromPrepareError } from "./execute_outcome.ts";
 import type { PrecheckOutcome } from "./precheck_outcome.ts";
 import { Preparations } from "./preparations.ts";
+import { prepareTask } from "./prepare_task.ts";
 import { MAX_PARAMS_BYTES } from "./protocol/messages.ts";
+import { probeSecurity } from "./probe_security.ts";
+import { Pruning } from "./pruning.ts";
 import type { Pvf } from "./pvf.ts";
-import { type JobEnd, JobQueue } from "./queue/job_queue.ts";
-import type { PreparedArtifact } from "./registry/artifact.ts";
+import type { ExecutionClass } from "./queue/fairness.ts";
 import { ArtifactRegistry, type RemovedArtifact } from "./registry/registry.ts";
-import { type ExecuteJob, runExecuteJob } from "./worker_process/execute_job.ts";
+import { assertSecure, type SecurityReport } from "./security.ts";
 import { WorkerProgram } from "./worker_process/program.ts";
-import { type SpawnEnvironment, SpawnError, spawnWorker } from "./worker_process/spawn.ts";
+import type { SpawnEnvironment } from "./worker_process/spawn.ts";
 
 /**
  * What a call on a closed host is rejected with, and a call that closing the host cut short.
@@ -34,79 +41,8 @@ export class HostClosedError extends Error {
   override name = "HostClosedError";
 }
 
-/**
- * Options of {@linkcode ValidationHost.precheck}.
- *
- * @example Waiting no longer than ten seconds
- * ```ts
- * import type { PrecheckOptions } from "@kiln/host";
- * import { assertEquals } from "@std/assert";
- *
- * const options: PrecheckOptions = { signal: AbortSignal.timeout(10_000) };
- * assertEquals(options.signal?.aborted, false);
- * ```
- */
-export interface PrecheckOptions {
-  /**
-   * Ends the waiting of this call, which then rejects with the signal's reason. The preparation itself goes on: others may wait for
-   * it, and the next call finds its result.
-   */
-  readonly signal?: AbortSignal;
-}
-
-/**
- * Options of {@linkcode ValidationHost.execute}.
- *
- * @example What a backer may take
- * ```ts
- * import type { ExecuteOptions } from "@kiln/host";
- * import { assertEquals } from "@std/assert";
- *
- * const options: ExecuteOptions = { params: new Uint8Array(), timeoutMs: 2_000 };
- * assertEquals(options.timeoutMs, 2_000);
- * ```
- */
-export interface ExecuteOptions {
-  /** The bytes that the code is given: for a PVF, SCALE-encoded `ValidationParams`. At most 64 MiB. */
-  readonly params: Uint8Array;
-  /**
-   * The CPU time that the job may take, in milliseconds. Waiting and preparing do not count.
-   *
-   * @default The host's `executeTimeoutMs`
-   */
-  readonly timeoutMs?: number;
-  /**
-   * Ends the job: a waiting one is not begun, the worker of a running one is killed. The call then rejects with the signal's reason.
-   */
-  readonly signal?: AbortSignal;
-}
-
-/**
- * Options of {@linkcode ValidationHost.close}.
- *
- * @example Finish, but not for longer than five seconds
- * ```ts
- * import { type CloseOptions, ValidationHost } from "@kiln/host";
- *
- * const options: CloseOptions = { drain: true, timeoutMs: 5_000 };
- * const host = await ValidationHost.start({ cachePath: await Deno.makeTempDir() });
- * await host.close(options);
- * ```
- */
-export interface CloseOptions {
-  /**
-   * Whether to finish what was asked for before. Otherwise it is cut short and its calls reject with {@linkcode HostClosedError}.
-   *
-   * @default {false}
-   */
-  readonly drain?: boolean;
-  /**
-   * How long finishing may take, in milliseconds. What is not finished then is cut short.
-   *
-   * @default No limit
-   */
-  readonly timeoutMs?: number;
-}
+/** A probe ends by itself, within the time that a worker may take to start. */
+const NEVER = new AbortController().signal;
 
 /**
  * The registry of a host, to be looked at: only the host itself may change it.
@@ -122,9 +58,6 @@ export interface CloseOptions {
  * ```
  */
 export type ArtifactsView = Pick<ArtifactRegistry, "path" | "cleanUp" | "size" | "bytes" | "get" | "entries">;
-
-/** A prepare worker runs no code, so it needs no limit of its own on the memory of code: all that WebAssembly can address. */
-const PREPARE_WORKER_PAGES = 65_536;
 
 /**
  * Prepares untrusted code once, in a sandboxed worker process, keeps the result as an artifact on disk, and executes it many times in
@@ -149,10 +82,13 @@ export class ValidationHost implements AsyncDisposable {
   readonly #registry: ArtifactRegistry;
   readonly #options: ResolvedHostOptions;
   readonly #program: WorkerProgram;
-  readonly #spawn: (...wanted: SpawnArguments) => ReturnType<typeof spawnWorker>;
-  readonly #prepareQueue: JobQueue;
-  readonly #executeQueue: JobQueue;
+  readonly #environment: Omit<SpawnEnvironment, "mainPath">;
+  #security: Promise<SecurityReport> | undefined;
+  readonly #queues: HostQueues;
   readonly #preparations: Preparations;
+  readonly #executions: Executions;
+  readonly #leaves = new ActiveLeaves();
+  readonly #pruning: Pruning;
   readonly #pending = new Set<Promise<unknown>>();
   /** Resolves when whoever closes the host does not want to wait for unfinished calls any longer. */
   readonly #cut = Promise.withResolvers<void>();
@@ -162,35 +98,52 @@ export class ValidationHost implements AsyncDisposable {
     options: ResolvedHostOptions,
     registry: ArtifactRegistry,
     program: WorkerProgram,
-    cryptoWasm: Uint8Array,
+    environment: Omit<SpawnEnvironment, "mainPath">,
+    security: SecurityReport | undefined,
   ) {
+    this.#environment = environment;
+    this.#security = security && Promise.resolve(security);
     this.artifacts = registry;
     this.#registry = registry;
     this.#options = options;
     this.#program = program;
-    const { denoPath, spawnTimeoutMs, maxPrepareWorkers, maxExecuteWorkers, maxJobsPerWorker } = options;
-    const environment: SpawnEnvironment = {
-      denoPath,
-      mainPath: program.mainPath,
-      cryptoWasm,
-      spawnTimeoutMs,
-      newPath: (prefix) => registry.newPath(prefix),
-      onWarning: options.onWarning,
-    };
-    this.#spawn = (...wanted) => spawnWorker(environment, ...wanted);
-    this.#prepareQueue = new JobQueue({ maxWorkers: maxPrepareWorkers, maxJobsPerWorker });
-    this.#executeQueue = new JobQueue({ maxWorkers: maxExecuteWorkers, maxJobsPerWorker });
-    this.#preparations = new Preparations({
+    const { onWarning, now, povBombLimitBytes, metrics } = options;
+    const queues = createQueues(options, { ...environment, mainPath: program.mainPath });
+    const preparations = new Preparations({
       registry,
-      queue: this.#prepareQueue,
-      options,
-      spawn: (signal) => this.#spawn("prepare-worker", PREPARE_WORKER_PAGES, signal),
+      now,
+      retryCooldownMs: options.prepareRetryCooldownMs,
+      maxRetries: options.maxPrepareRetries,
+      precheckTimeoutMs: (pvf) => prepTimeoutMs(pvf.executorParams, "precheck", options.precheckTimeoutMs),
+      prepare: (...wanted) => prepareTask({ queues, registry, options }, ...wanted),
     });
+    const context = {
+      registry,
+      preparations,
+      queues,
+      leaves: this.#leaves,
+      povBombLimitBytes,
+      now,
+      metrics,
+      onWarning,
+    };
+    this.#queues = queues;
+    this.#preparations = preparations;
+    this.#executions = new Executions(context);
+    this.#pruning = new Pruning(registry, {
+      intervalMs: options.pruneIntervalMs,
+      ttlMs: options.artifactTtlMs,
+      maxBytes: options.maxCacheBytes,
+      minStaleMs: options.minStaleMs,
+      onPrune: options.onPrune,
+      onWarning,
+    });
+    queues.execute.pump();
   }
 
   /**
    * Starts a host: makes the cache directory, locks it, deletes what an earlier host left in it, and writes the worker program there.
-   * Workers are started when there is work for them.
+   * Workers are started when there is work for them, besides one that is kept ready.
    *
    * Requires `--allow-read` and `--allow-write` for the cache directory and `--allow-run` for `deno`, and nothing else.
    *
@@ -198,6 +151,7 @@ export class ValidationHost implements AsyncDisposable {
    * @returns The host, which has to be closed
    * @throws {RangeError | TypeError} An option cannot be used
    * @throws {CacheLockedError} Another host uses the directory
+   * @throws {InsecureError} `secureMode` is wanted, and workers would not be confined
    * @throws {Deno.errors.NotCapable} A permission is missing
    *
    * @example A fresh process for every job
@@ -212,13 +166,20 @@ export class ValidationHost implements AsyncDisposable {
    */
   static async start(options: HostOptions): Promise<ValidationHost> {
     const resolved = resolveHostOptions(options);
-    const { cachePath, now, onWarning, engineSource } = resolved;
+    const { cachePath, now, onWarning, engineSource, denoPath, spawnTimeoutMs, secureMode } = resolved;
     const cryptoWasm = await loadCryptoWasm();
     const registry = await ArtifactRegistry.open({ path: cachePath, now });
+    const newPath: SpawnEnvironment["newPath"] = (prefix) => registry.newPath(prefix);
+    const environment = { denoPath, cryptoWasm, spawnTimeoutMs, newPath, onWarning };
     try {
       for (const { name, error } of registry.cleanUp.failures) onWarning(`Cannot delete the leftover "${name}"`, error);
+      const programPath = registry.newPath("kiln-worker-program-");
+      const report = secureMode
+        ? await probeSecurity({ environment, programPath, secureMode, signal: NEVER })
+        : undefined;
+      if (report) assertSecure(report);
       const program = await WorkerProgram.write(registry.newPath("kiln-worker-program-"), engineSource);
-      return new ValidationHost(resolved, registry, program, cryptoWasm);
+      return new ValidationHost(resolved, registry, program, environment, report);
     } catch (error) {
       await registry.close();
       throw error;
@@ -272,19 +233,108 @@ export class ValidationHost implements AsyncDisposable {
    * ```
    */
   async execute(pvf: Pvf, options: ExecuteOptions): Promise<ExecuteOutcome> {
-    const { params, timeoutMs = this.#options.executeTimeoutMs, signal } = options;
+    const { params, executionClass = "approval", relayParent, signal } = options;
+    const timeoutMs = options.timeoutMs ?? this.#defaultTimeoutMs(pvf, executionClass);
     checkTimeout("timeoutMs", timeoutMs);
     if (params.length > MAX_PARAMS_BYTES) {
       throw new RangeError(`Cannot use params: ${params.length} bytes, at most ${MAX_PARAMS_BYTES} wanted`);
     }
     // The caller may do with its bytes what it likes while the job waits.
-    const job = { params: params.slice(), timeoutMs };
-    return await this.#track(() => this.#execute(pvf, job, signal));
+    const execution = { pvf, params: params.slice(), timeoutMs, executionClass, relayParent, signal };
+    return await this.#track(() => this.#pruning.inUse(pvf.artifactId, () => this.#executions.run(execution)));
   }
 
   /**
-   * Forgets the artifacts that nobody needed for more than `ttlMs`, and deletes their files. What is pruned while an execution of it
-   * waits is prepared again for that.
+   * Says which code will be needed soon: what is not prepared is prepared, when nothing more urgent is to be done. Nobody is told what
+   * came of it; the first execution is.
+   *
+   * @param pvfs The code
+   * @throws {HostClosedError} The host is closed
+   *
+   * @example
+   * ```ts
+   * import { Pvf, ValidationHost } from "@kiln/host";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using host = await ValidationHost.start({ cachePath: await Deno.makeTempDir() });
+   * const pvf = await Pvf.fromCode(new Uint8Array());
+   * host.headsUp([pvf]);
+   * assertEquals(host.artifacts.get(pvf.artifactId)?.state, "preparing");
+   * ```
+   */
+  headsUp(pvfs: Iterable<Pvf>): void {
+    this.#assertOpen();
+    for (const pvf of pvfs) this.#preparations.headsUp(pvf);
+  }
+
+  /**
+   * Says how the relay chain's leaves changed. Backing jobs that named a relay parent and can no longer matter end in
+   * `execution-deadline`, whether they wait for an artifact or for a worker; those that run go on.
+   *
+   * @param update The new leaf with its ancestors, and the leaves that are none any more
+   * @throws {HostClosedError} The host is closed
+   *
+   * @example
+   * ```ts
+   * import { Pvf, ValidationHost } from "@kiln/host";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using host = await ValidationHost.start({ cachePath: await Deno.makeTempDir() });
+   * const pvf = await Pvf.fromCode(new Uint8Array());
+   * const job = { params: new Uint8Array(), executionClass: "backing", relayParent: "0x01" } as const;
+   * const outcome = host.execute(pvf, job);
+   * host.updateActiveLeaves({ activated: { hash: "0x03", ancestors: ["0x02"] } });
+   * assertEquals((await outcome).kind, "execution-deadline");
+   * ```
+   */
+  updateActiveLeaves(update: ActiveLeavesUpdate): void {
+    this.#assertOpen();
+    this.#leaves.update(update);
+    this.#executions.expire();
+  }
+
+  /**
+   * What the walls around workers hold on this machine, tried out by a real worker that is started as all others are. In secure mode
+   * that was done at the start, and a host that lacks something does not start; otherwise it is done when it is first asked for.
+   *
+   * @returns What holds, and what does not with what to do about it
+   * @throws {HostClosedError} The host is closed
+   *
+   * @example
+   * ```ts
+   * import { ValidationHost } from "@kiln/host";
+   * import { assert } from "@std/assert";
+   *
+   * await using host = await ValidationHost.start({ cachePath: await Deno.makeTempDir() });
+   * const { status, problems } = await host.security();
+   * assert(status.canConfineReads, JSON.stringify(problems));
+   * ```
+   */
+  async security(): Promise<SecurityReport> {
+    return await this.#track(() => this.#security ??= this.#probe());
+  }
+
+  /**
+   * What the host is doing now: workers, queues and artifacts, for people and for dashboards.
+   *
+   * @returns Counts that do not change any more
+   *
+   * @example
+   * ```ts
+   * import { ValidationHost } from "@kiln/host";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using host = await ValidationHost.start({ cachePath: await Deno.makeTempDir() });
+   * assertEquals(host.snapshot().artifacts.prepared, 0);
+   * ```
+   */
+  snapshot(): HostSnapshot {
+    return takeSnapshot(this.#queues, this.#registry);
+  }
+
+  /**
+   * Forgets the artifacts that nobody needed for more than `ttlMs`, and deletes their files, then what is over the size that is
+   * allowed. An artifact that an execution waits for or runs stays. The host does the same from time to time.
    *
    * @param ttlMs The age up to which an artifact stays, in milliseconds
    * @returns What was removed
@@ -301,9 +351,7 @@ export class ValidationHost implements AsyncDisposable {
    * ```
    */
   async prune(ttlMs: number): Promise<RemovedArtifact[]> {
-    const removed = await this.#track(() => this.#registry.prune(ttlMs));
-    this.#warn(removed);
-    return removed;
+    return await this.#track(() => this.#pruning.prune(ttlMs));
   }
 
   /**
@@ -338,53 +386,25 @@ export class ValidationHost implements AsyncDisposable {
     await this.close();
   }
 
-  async #execute(
-    pvf: Pvf,
-    job: Pick<ExecuteJob, "params" | "timeoutMs">,
-    signal: AbortSignal | undefined,
-  ): Promise<ExecuteOutcome> {
-    for (let attempt = 1;; attempt++) {
-      const preparation = await this.#preparations.forExecution(pvf, signal);
-      if (preparation.state === "failed") return fromPrepareError(preparation.error);
-      const outcome = await this.#run(pvf, preparation, job, signal);
-      if (isArtifactAtFault(outcome)) this.#warn([await this.#registry.remove(pvf.artifactId, preparation.path)]);
-      // The file may have been pruned while the job waited. It is prepared again, once.
-      if (!isArtifactGone(outcome) || attempt > 1) return outcome;
-    }
+  #defaultTimeoutMs({ executorParams }: Pvf, executionClass: ExecutionClass): number {
+    const { executeTimeoutMs, backingTimeoutMs } = this.#options;
+    return isBacking(executionClass)
+      ? execTimeoutMs(executorParams, "backing", backingTimeoutMs)
+      : execTimeoutMs(executorParams, "approval", executeTimeoutMs);
   }
 
-  async #run(
-    pvf: Pvf,
-    { path, checksum }: PreparedArtifact,
-    { params, timeoutMs }: Pick<ExecuteJob, "params" | "timeoutMs">,
-    signal: AbortSignal | undefined,
-  ): Promise<ExecuteOutcome> {
-    const codeHash = Uint8Array.fromHex(pvf.codeHash.slice(2));
-    const prepHash = Uint8Array.fromHex(pvf.prepHash.slice(2));
-    const { povBombLimitBytes } = this.#options;
-    const job = { artifact: { path, checksum, codeHash, prepHash }, params, timeoutMs, povBombLimitBytes };
-    try {
-      return await this.#executeQueue.submit<ExecuteOutcome>({
-        boundTo: path,
-        spawn: (signal) => this.#spawn("execute-worker", pvf.maxMemoryPages, signal),
-        run: (worker, signal) => runExecute(worker, job, signal),
-        unreachable: (message) => ({ kind: "internal", reason: "host-communication", message, log: [] }),
-      }, signal);
-    } catch (error) {
-      if (!(error instanceof SpawnError)) throw error;
-      return { kind: "internal", reason: "spawn", message: errorText(error), log: [] };
-    }
+  #probe(): Promise<SecurityReport> {
+    const programPath = this.#registry.newPath("kiln-worker-program-");
+    return probeSecurity({ environment: this.#environment, programPath, secureMode: false, signal: NEVER });
   }
 
-  #warn(removed: Iterable<RemovedArtifact | undefined>): void {
-    for (const artifact of removed) {
-      if (artifact?.error) this.#options.onWarning(`Cannot delete the artifact "${artifact.path}"`, artifact.error);
-    }
+  #assertOpen(): void {
+    if (this.#closed) throw new HostClosedError("Cannot use the host: it is closed");
   }
 
   /** A call belongs to the host until it is settled: closing waits for it. */
   async #track<T>(call: () => Promise<T>): Promise<T> {
-    if (this.#closed) throw new HostClosedError("Cannot use the host: it is closed");
+    this.#assertOpen();
     const pending = call();
     this.#pending.add(pending);
     try {
@@ -398,7 +418,8 @@ export class ValidationHost implements AsyncDisposable {
   async #close(): Promise<void> {
     await this.#cut.promise;
     const reason = new HostClosedError("The host was closed before the call was finished");
-    await Promise.all([this.#prepareQueue.close(reason), this.#executeQueue.close(reason)]);
+    this.#pruning[Symbol.dispose]();
+    await Promise.all([this.#queues.prepare.close(reason), this.#queues.execute.close(reason)]);
     await Promise.allSettled(this.#pending);
     try {
       await this.#program.remove();
@@ -415,21 +436,4 @@ export class ValidationHost implements AsyncDisposable {
     // The time's end is what its rejection means, and the calls themselves are settled.
     await deadline(settled, timeoutMs).catch(() => {});
   }
-}
-
-type SpawnArguments = Parameters<typeof spawnWorker> extends [unknown, ...infer Rest] ? Rest : never;
-
-async function runExecute(...args: Parameters<typeof runExecuteJob>): Promise<JobEnd<ExecuteOutcome>> {
-  const end = await runExecuteJob(...args);
-  return end.kind === "unreachable" ? end : { kind: "done", value: end.outcome, worker: end.worker };
-}
-
-function isArtifactGone(outcome: ExecuteOutcome): boolean {
-  return outcome.kind === "internal" && outcome.reason === "could-not-copy-artifact";
-}
-
-/** Such an artifact is removed before the caller is told, so that a retry prepares anew. */
-function isArtifactAtFault(outcome: ExecuteOutcome): boolean {
-  return outcome.kind === "possibly-invalid" &&
-    (outcome.reason === "corrupted-artifact" || outcome.reason === "runtime-construction");
 }

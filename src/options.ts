@@ -1,4 +1,6 @@
 /** What a host can be told at its start. */
+import { type Metrics, NO_METRICS } from "./metrics.ts";
+import type { RemovedArtifact } from "./registry/registry.ts";
 
 /**
  * Options of `ValidationHost.start`. All but the cache directory have a default.
@@ -29,11 +31,17 @@ export interface HostOptions {
    */
   readonly denoPath?: string;
   /**
-   * How many preparations run at a time.
+   * How many preparations run at a time at the most, those that approvals and disputes wait for included.
+   *
+   * @default {2}
+   */
+  readonly maxPrepareWorkers?: number;
+  /**
+   * How many preparations run at a time that nobody waits for so urgently. Workers beyond this number are ended when they are free.
    *
    * @default {1}
    */
-  readonly maxPrepareWorkers?: number;
+  readonly softPrepareWorkers?: number;
   /**
    * How many executions run at a time. Each worker takes some 50 MB and up to the code's memory limit.
    *
@@ -46,6 +54,80 @@ export interface HostOptions {
    * @default {Infinity}
    */
   readonly maxJobsPerWorker?: number;
+  /**
+   * How many execute workers are kept ready, so that a first job need not wait for one to start. They count as execute workers.
+   *
+   * @default {1}
+   */
+  readonly spareExecuteWorkers?: number;
+  /**
+   * How long a worker that has nothing to do is kept, in milliseconds.
+   *
+   * @default {600000}
+   */
+  readonly idleWorkerTimeoutMs?: number;
+  /**
+   * How often starting a worker is tried for one job. Then the job fails by this host's fault.
+   *
+   * @default {3}
+   */
+  readonly spawnAttempts?: number;
+  /**
+   * How long to wait before starting a worker is tried again, in milliseconds; each time four times as long.
+   *
+   * @default {250}
+   */
+  readonly spawnRetryDelayMs?: number;
+  /**
+   * How many executions may wait. A call beyond that is rejected with a `QueueFullError`.
+   *
+   * @default {1000}
+   */
+  readonly maxQueuedExecutions?: number;
+  /**
+   * How long an execution lets others go first that the worker which is free has loaded the code for, in milliseconds.
+   *
+   * @default {4000}
+   */
+  readonly affinityLimitMs?: number;
+  /**
+   * Which of the two backing classes gets the one turn in twelve that is left for backing when disputes and approvals are many. See
+   * `FairShareOptions`.
+   *
+   * @default {"system-first"}
+   */
+  readonly backingTurn?: "system-first" | "alternating";
+  /**
+   * How often artifacts are pruned that nobody needs any more, in milliseconds. `Infinity` means never.
+   *
+   * @default {3600000}
+   */
+  readonly pruneIntervalMs?: number;
+  /**
+   * How long an artifact stays that nobody needs, in milliseconds.
+   *
+   * @default {86400000}
+   */
+  readonly artifactTtlMs?: number;
+  /**
+   * How many bytes all artifacts together may take. Above that the least recently needed go first, but none that was needed within
+   * `minStaleMs`.
+   *
+   * @default {10737418240}
+   */
+  readonly maxCacheBytes?: number;
+  /**
+   * How long nobody may have needed an artifact before it can go for its size, in milliseconds.
+   *
+   * @default {3600000}
+   */
+  readonly minStaleMs?: number;
+  /**
+   * Told what pruning removed, each time that it removed something.
+   *
+   * @default Nobody is told
+   */
+  readonly onPrune?: (removed: readonly RemovedArtifact[]) => void;
   /**
    * How long a worker may take to start, in milliseconds.
    *
@@ -66,11 +148,18 @@ export interface HostOptions {
    */
   readonly prepareTimeoutMs?: number;
   /**
-   * The CPU time that an execution may take where the call does not say, in milliseconds: what approval checkers have.
+   * The CPU time that an execution for a dispute or an approval may take, where neither the call nor the executor parameters say, in
+   * milliseconds.
    *
    * @default {12000}
    */
   readonly executeTimeoutMs?: number;
+  /**
+   * The CPU time that an execution for backing may take, where neither the call nor the executor parameters say, in milliseconds.
+   *
+   * @default {2000}
+   */
+  readonly backingTimeoutMs?: number;
   /**
    * The most bytes that code may have once decompressed.
    *
@@ -103,6 +192,19 @@ export interface HostOptions {
    */
   readonly engineSource?: string;
   /**
+   * Where the host's numbers go: a `MetricsRegistry`, or something of your own.
+   *
+   * @default Nowhere
+   */
+  readonly metrics?: Metrics;
+  /**
+   * Whether the host refuses to start where its workers would not be confined. It then tries every wall of the sandbox out with a
+   * worker first, which takes some 50 ms.
+   *
+   * @default {false}
+   */
+  readonly secureMode?: boolean;
+  /**
    * A clock in milliseconds, for ages and cooldowns.
    *
    * @default `performance.now`, which no change of the time of day disturbs
@@ -125,17 +227,43 @@ const MAX_TIMEOUT_MS = Math.floor((2 ** 31 - 1) / 4);
 
 const MAX_U32 = 2 ** 32 - 1;
 
+const TIMEOUTS = [
+  "spawnTimeoutMs",
+  "spawnRetryDelayMs",
+  "idleWorkerTimeoutMs",
+  "precheckTimeoutMs",
+  "prepareTimeoutMs",
+  "executeTimeoutMs",
+  "backingTimeoutMs",
+] as const;
+
 /** Fills in the defaults. Throws a `RangeError` or `TypeError` that names the option that cannot be used. */
 export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
   const resolved: ResolvedHostOptions = {
     denoPath: options.denoPath ?? defaultDenoPath(),
-    maxPrepareWorkers: 1,
+    maxPrepareWorkers: 2,
+    softPrepareWorkers: 1,
     maxExecuteWorkers: 2,
     maxJobsPerWorker: Infinity,
+    spareExecuteWorkers: 1,
+    idleWorkerTimeoutMs: 10 * 60_000,
+    spawnAttempts: 3,
+    spawnRetryDelayMs: 250,
+    maxQueuedExecutions: 1_000,
+    affinityLimitMs: 4_000,
+    backingTurn: "system-first",
+    pruneIntervalMs: 60 * 60_000,
+    artifactTtlMs: 24 * 60 * 60_000,
+    maxCacheBytes: 10 * 2 ** 30,
+    minStaleMs: 60 * 60_000,
+    onPrune: () => {},
+    metrics: NO_METRICS,
+    secureMode: false,
     spawnTimeoutMs: 3_000,
     precheckTimeoutMs: 60_000,
     prepareTimeoutMs: 360_000,
     executeTimeoutMs: 12_000,
+    backingTimeoutMs: 2_000,
     codeBombLimitBytes: 30 * 2 ** 20,
     povBombLimitBytes: 20 * 2 ** 20,
     prepareRetryCooldownMs: 15 * 60_000,
@@ -151,8 +279,13 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
   }
   for (const name of ["maxPrepareWorkers", "maxExecuteWorkers"] as const) checkWhole(name, resolved[name], 1, 1024);
   if (resolved.maxJobsPerWorker !== Infinity) checkWhole("maxJobsPerWorker", resolved.maxJobsPerWorker, 1, MAX_U32);
-  for (const name of ["spawnTimeoutMs", "precheckTimeoutMs", "prepareTimeoutMs", "executeTimeoutMs"] as const) {
-    checkTimeout(name, resolved[name]);
+  checkWhole("softPrepareWorkers", resolved.softPrepareWorkers, 1, resolved.maxPrepareWorkers);
+  checkWhole("spareExecuteWorkers", resolved.spareExecuteWorkers, 0, resolved.maxExecuteWorkers);
+  for (const name of ["spawnAttempts", "maxQueuedExecutions"] as const) checkWhole(name, resolved[name], 1, MAX_U32);
+  for (const name of TIMEOUTS) checkTimeout(name, resolved[name]);
+  if (resolved.pruneIntervalMs !== Infinity) checkTimeout("pruneIntervalMs", resolved.pruneIntervalMs);
+  for (const name of ["affinityLimitMs", "artifactTtlMs", "maxCacheBytes", "minStaleMs"] as const) {
+    checkWhole(name, resolved[name], 0, Number.MAX_SAFE_INTEGER);
   }
   for (const name of ["codeBombLimitBytes", "povBombLimitBytes"] as const) checkWhole(name, resolved[name], 1, MAX_U32);
   checkWhole("maxPrepareRetries", resolved.maxPrepareRetries, 0, MAX_U32);

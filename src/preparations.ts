@@ -1,36 +1,58 @@
 /**
  * The life cycle of artifacts: one preparation for an artifact at a time, however many wait for it; what is prepared is used, what
  * failed by the code's own fault is remembered, and what failed otherwise is tried again after a while.
+ *
+ * A precheck and an execution share the artifact but not the limits, and neither answers for the other where that matters. An artifact
+ * knows what preparing it took, so a precheck of one that was prepared for an execution is measured by that. A preparation that failed
+ * under a precheck's limits of time or memory is tried again for an execution, at once.
  */
 import { abortable } from "@std/async/abortable";
 import { exists } from "@std/fs";
-import { errorText } from "./error_text.ts";
-import type { ResolvedHostOptions } from "./options.ts";
 import { isDeterministic, type PrepareError } from "./prepare_error.ts";
 import type { Pvf } from "./pvf.ts";
-import type { JobEnd, JobQueue } from "./queue/job_queue.ts";
-import { type ArtifactFile, artifactKey, type FailedArtifact, type PreparedArtifact } from "./registry/artifact.ts";
+import type { PreparePriority } from "./queue/prepare_schedule.ts";
+import {
+  type ArtifactFile,
+  artifactKey,
+  type FailedArtifact,
+  type PreparedArtifact,
+  type PrepareLimits,
+} from "./registry/artifact.ts";
 import type { ArtifactRegistry } from "./registry/registry.ts";
-import type { IdleWorker } from "./worker_process/idle_worker.ts";
-import { type PrepareJobOutcome, runPrepareJob } from "./worker_process/prepare_job.ts";
-import { SpawnError } from "./worker_process/spawn.ts";
 
 /** An artifact that can be used, or why there is none. */
 export type Preparation = PreparedArtifact | FailedArtifact;
 
+/** A preparation in the queue or on a worker. */
+export interface PrepareTask {
+  readonly result: Promise<ArtifactFile | PrepareError>;
+  /** Lets it go before those that nobody waits for so urgently. */
+  raise(): void;
+}
+
 /** What the preparations of a host need. */
 export interface PreparationsContext {
   readonly registry: ArtifactRegistry;
-  readonly queue: JobQueue;
-  readonly options: ResolvedHostOptions;
-  spawn(signal: AbortSignal): Promise<IdleWorker>;
+  readonly now: () => number;
+  /** How long a failure of no known fault of the code is not tried again, in milliseconds, and how often it is. */
+  readonly retryCooldownMs: number;
+  readonly maxRetries: number;
+  /** The CPU time that a precheck of this code may take, in milliseconds. */
+  precheckTimeoutMs(pvf: Pvf): number;
+  /** Queues a preparation. */
+  prepare(pvf: Pvf, limits: PrepareLimits, priority: PreparePriority): PrepareTask;
+}
+
+interface Running {
+  readonly done: Promise<Preparation>;
+  readonly task: PrepareTask;
 }
 
 /** The artifacts of one host. */
 export class Preparations {
   readonly #context: PreparationsContext;
   /** What is being prepared, by artifact. Whoever comes later waits for the same. */
-  readonly #running = new Map<string, Promise<Preparation>>();
+  readonly #running = new Map<string, Running>();
 
   constructor(context: PreparationsContext) {
     this.#context = context;
@@ -39,27 +61,57 @@ export class Preparations {
   /** For a precheck: a failure is never tried again. */
   async forPrecheck(pvf: Pvf, signal?: AbortSignal): Promise<Preparation> {
     const known = this.#context.registry.get(pvf.artifactId);
-    if (known?.state === "failed") return known;
-    return await this.#ensure(pvf, "precheck", signal);
+    const found = known?.state === "failed" ? known : await this.#ensure(pvf, "precheck", "normal", signal);
+    return this.#byStrictLimits(pvf, found);
   }
 
   /** For an execution: a file that is gone is made again, and so is, after a while, what failed by no known fault of the code. */
-  async forExecution(pvf: Pvf, signal?: AbortSignal): Promise<Preparation> {
+  async forExecution(pvf: Pvf, priority: PreparePriority, signal?: AbortSignal): Promise<Preparation> {
     const { registry } = this.#context;
     const known = registry.get(pvf.artifactId);
+    if (known?.state === "prepared" && !await isThere(known.path)) await registry.remove(pvf.artifactId, known.path);
     if (known?.state === "failed" && !this.#mayRetry(known)) return known;
-    if (known?.state === "prepared" && !await isThere(known.path)) {
-      await registry.remove(pvf.artifactId, known.path);
+    const found = await this.#ensure(pvf, "compile", priority, signal);
+    // Whoever joined a precheck that failed by its limits has limits of its own.
+    return isBeyondPrecheck(found) ? await this.#ensure(pvf, "compile", priority, signal) : found;
+  }
+
+  /** Ahead of any need: begins what is not begun, and nobody waits. */
+  headsUp(pvf: Pvf): void {
+    const known = this.#context.registry.get(pvf.artifactId);
+    if (known?.state === "prepared") this.#context.registry.touch(pvf.artifactId);
+    else if (known === undefined || (known.state === "failed" && this.#mayRetry(known))) {
+      this.#begin(pvf, "compile", "normal");
     }
-    return await this.#ensure(pvf, "compile", signal);
   }
 
-  #mayRetry({ error, lastFailed, numFailures }: FailedArtifact): boolean {
-    const { now, prepareRetryCooldownMs, maxPrepareRetries } = this.#context.options;
-    return !isDeterministic(error) && now() >= lastFailed + prepareRetryCooldownMs && numFailures <= maxPrepareRetries;
+  #mayRetry(failed: FailedArtifact): boolean {
+    if (isBeyondPrecheck(failed)) return true;
+    const { now, retryCooldownMs, maxRetries } = this.#context;
+    const isOver = now() >= failed.lastFailed + retryCooldownMs;
+    return !isDeterministic(failed.error) && isOver && failed.numFailures <= maxRetries;
   }
 
-  async #ensure(pvf: Pvf, kind: "precheck" | "compile", signal?: AbortSignal): Promise<Preparation> {
+  /** A precheck's verdict on what was prepared under more lenient limits. */
+  #byStrictLimits(pvf: Pvf, found: Preparation): Preparation {
+    const allowed = this.#context.precheckTimeoutMs(pvf);
+    if (found.state === "failed" || found.stats.cpuTimeMs <= allowed) return found;
+    const message = `The preparation took ${found.stats.cpuTimeMs} ms of CPU time, at most ${allowed} ms allowed`;
+    return {
+      state: "failed",
+      lastFailed: found.lastNeeded,
+      numFailures: 1,
+      error: { kind: "timed-out", message },
+      limits: "precheck",
+    };
+  }
+
+  async #ensure(
+    pvf: Pvf,
+    limits: PrepareLimits,
+    priority: PreparePriority,
+    signal?: AbortSignal,
+  ): Promise<Preparation> {
     signal?.throwIfAborted();
     const { registry } = this.#context;
     const id = pvf.artifactId;
@@ -68,73 +120,39 @@ export class Preparations {
       registry.touch(id);
       return known;
     }
-    if (known?.state !== "preparing") this.#begin(pvf, kind);
-    const running = this.#running.get(artifactKey(id));
-    if (!running) throw new Error(`Cannot wait for the preparation of ${id.codeHash}: it was not begun by this host`);
+    const running = this.#running.get(artifactKey(id)) ?? this.#begin(pvf, limits, priority);
+    if (priority === "critical") running.task.raise();
     // Only this caller's waiting ends with its signal: others may wait for the same, and the next one will want it.
-    return await (signal ? abortable(running, signal) : running);
+    return await (signal ? abortable(running.done, signal) : running.done);
   }
 
-  #begin(pvf: Pvf, kind: "precheck" | "compile"): void {
-    const { registry } = this.#context;
+  #begin(pvf: Pvf, limits: PrepareLimits, priority: PreparePriority): Running {
+    const { registry, prepare } = this.#context;
     const id = pvf.artifactId;
+    const task = prepare(pvf, limits, priority);
     if (registry.get(id)) registry.retryPreparing(id);
     else registry.insertPreparing(id);
     const key = artifactKey(id);
-    const running = this.#prepare(pvf, kind).finally(() => this.#running.delete(key));
-    running.catch(() => {}); // Every caller may have gone; a closing host then rejects for nobody.
+    const done = this.#conclude(pvf, limits, task).finally(() => this.#running.delete(key));
+    done.catch(() => {}); // Every caller may have gone; a closing host then rejects for nobody.
+    const running = { done, task };
     this.#running.set(key, running);
+    return running;
   }
 
-  async #prepare(pvf: Pvf, kind: "precheck" | "compile"): Promise<Preparation> {
+  async #conclude(pvf: Pvf, limits: PrepareLimits, task: PrepareTask): Promise<Preparation> {
     const { registry } = this.#context;
-    const result = await this.#submit(pvf, kind);
+    const result = await task.result;
     if ("path" in result) registry.setPrepared(pvf.artifactId, result);
-    else registry.setFailed(pvf.artifactId, result);
+    else registry.setFailed(pvf.artifactId, result, limits);
     return registry.get(pvf.artifactId) as Preparation;
-  }
-
-  async #submit(pvf: Pvf, kind: "precheck" | "compile"): Promise<ArtifactFile | PrepareError> {
-    const { queue, spawn, registry, options } = this.#context;
-    const job = {
-      code: pvf.code,
-      codeHash: Uint8Array.fromHex(pvf.codeHash.slice(2)),
-      prepHash: Uint8Array.fromHex(pvf.prepHash.slice(2)),
-      kind,
-      maxMemoryPages: pvf.maxMemoryPages,
-      codeBombLimitBytes: options.codeBombLimitBytes,
-      timeoutMs: kind === "precheck" ? options.precheckTimeoutMs : options.prepareTimeoutMs,
-    };
-    try {
-      return await queue.submit<ArtifactFile | PrepareError>({
-        boundTo: undefined,
-        spawn,
-        run: async (worker, signal) => toEnd(await runPrepareJob(worker, job, registry, signal)),
-        unreachable: (message) => ({ kind: "unreachable", message }),
-      });
-    } catch (error) {
-      if (queue.isClosed) throw error;
-      // Whatever it is, the artifact must not stay in preparation for ever.
-      return { kind: error instanceof SpawnError ? "spawn" : "io-error", message: errorText(error) };
-    }
   }
 }
 
-function toEnd(outcome: PrepareJobOutcome): JobEnd<ArtifactFile | PrepareError> {
-  switch (outcome.kind) {
-    case "unreachable":
-      return outcome;
-    case "concluded": {
-      const { worker, result } = outcome;
-      return {
-        kind: "done",
-        worker,
-        value: "path" in result ? result : { kind: result.error, message: result.message },
-      };
-    }
-    default:
-      return { kind: "done", value: outcome };
-  }
+/** Whether it failed by limits that an execution does not have. */
+function isBeyondPrecheck(found: Preparation): boolean {
+  if (found.state === "prepared" || found.limits === "compile") return false;
+  return found.error.kind === "timed-out" || found.error.kind === "out-of-memory";
 }
 
 /** Whatever keeps a file from being looked at, it has to be made again. */

@@ -4,13 +4,25 @@ import { type HostOptions, resolveHostOptions } from "../src/options.ts";
 Deno.test("resolveHostOptions() fills in the defaults, also for options that are given as undefined", () => {
   const options = { cachePath: "cache", maxExecuteWorkers: undefined, precheckTimeoutMs: 5 } as unknown as HostOptions;
   const resolved = resolveHostOptions(options);
-  assertEquals([resolved.maxPrepareWorkers, resolved.maxExecuteWorkers, resolved.precheckTimeoutMs], [1, 2, 5]);
+  assertEquals([resolved.maxPrepareWorkers, resolved.maxExecuteWorkers, resolved.precheckTimeoutMs], [2, 2, 5]);
   assertEquals(resolved.denoPath, Deno.execPath());
 });
 
 Deno.test("resolveHostOptions() names the option that cannot be used, and its value", () => {
   const wrong: Partial<HostOptions>[] = [
     { maxPrepareWorkers: 0 },
+    { softPrepareWorkers: 3 },
+    { spareExecuteWorkers: 3 },
+    { spawnAttempts: 0 },
+    { spawnRetryDelayMs: 0 },
+    { idleWorkerTimeoutMs: 0 },
+    { maxQueuedExecutions: 0 },
+    { affinityLimitMs: -1 },
+    { pruneIntervalMs: 0 },
+    { artifactTtlMs: -1 },
+    { maxCacheBytes: NaN },
+    { minStaleMs: -1 },
+    { backingTimeoutMs: 0 },
     { maxExecuteWorkers: 1.5 },
     { maxJobsPerWorker: 0 },
     { spawnTimeoutMs: NaN },

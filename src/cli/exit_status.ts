@@ -34,6 +34,7 @@ export function ofExecution(outcome: ExecuteOutcome): number {
     case "internal":
       return INTERNAL;
     case "preparation":
+    case "execution-deadline":
       return AGAINST;
     default:
       return outcome.reason === "hard-timeout" || outcome.reason === "wall-clock-timeout" ? TIMEOUT : AGAINST;

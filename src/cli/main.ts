@@ -105,7 +105,8 @@ async function run(call: Call, context: CommandContext): Promise<number> {
 async function precheck(file: string, options: CallOptions, { out, signal }: CommandContext): Promise<number> {
   const pvf = await readPvf(file, options, signal);
   const { cachePath, timeoutMs } = options;
-  await using host = await startHost({ cachePath, ...(timeoutMs !== undefined && { precheckTimeoutMs: timeoutMs }) });
+  const limit = timeoutMs === undefined ? {} : { precheckTimeoutMs: timeoutMs };
+  await using host = await startHost({ cachePath, spareExecuteWorkers: 0, ...limit });
   const outcome = await host.precheck(pvf, { signal });
   out(`${reportFor(options).precheck(file, outcome)}\n`);
   return ofPrecheck(outcome);

@@ -187,3 +187,15 @@ function messages<T>(message: Codec<T>): Codec<T[]> {
     },
   };
 }
+
+/** How many bytes of block data parameters hold, if that is what they are; nothing is copied. */
+export function blockDataBytes(params: Uint8Array): number | undefined {
+  try {
+    const reader = new ScaleReader(params);
+    bytes.decode(reader, "parentHead");
+    return bytes.decode(reader, "blockData").length;
+  } catch (error) {
+    if (error instanceof ScaleError) return undefined;
+    throw error;
+  }
+}

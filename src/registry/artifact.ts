@@ -120,6 +120,7 @@ export interface PreparedArtifact extends ArtifactFile {
  *   lastFailed: 1_000,
  *   numFailures: 1,
  *   error: { kind: "timed-out", message: "Cannot prepare the code: 60000 ms of CPU time used up" },
+ *   limits: "precheck",
  * };
  * assert(hasCooledDown(failed, 901_000));
  * ```
@@ -133,7 +134,23 @@ export interface FailedArtifact {
   readonly numFailures: number;
   /** How the last preparation failed. */
   readonly error: PrepareError;
+  /** Under which limits. What fails under those of a precheck may succeed under the more lenient ones for an execution. */
+  readonly limits: PrepareLimits;
 }
+
+/**
+ * Which limits of time and memory a preparation has: a precheck's are stricter.
+ *
+ * @example
+ * ```ts
+ * import type { PrepareLimits } from "@kiln/host";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const limits: PrepareLimits[] = ["precheck", "compile"];
+ * assertEquals(limits.length, 2);
+ * ```
+ */
+export type PrepareLimits = "precheck" | "compile";
 
 /**
  * What is known of an artifact, tagged on `state`.

@@ -1,6 +1,6 @@
 import { basename, join } from "@std/path";
 import type { PrepareError } from "../prepare_error.ts";
-import type { ArtifactFile, ArtifactId, ArtifactState } from "./artifact.ts";
+import type { ArtifactFile, ArtifactId, ArtifactState, PrepareLimits } from "./artifact.ts";
 import { openCacheDirectory } from "./cache_directory.ts";
 import { cleanUp, type CleanUpReport } from "./clean_up.ts";
 import { CacheLock } from "./lock.ts";
@@ -183,8 +183,8 @@ export class ArtifactRegistry implements AsyncDisposable {
    *
    * @throws {Error} If the artifact is not being prepared.
    */
-  setFailed(id: ArtifactId, error: PrepareError): void {
-    this.#table.setFailed(id, error);
+  setFailed(id: ArtifactId, error: PrepareError, limits: PrepareLimits = "compile"): void {
+    this.#table.setFailed(id, error, limits);
   }
 
   /** Notes that the artifact `id` is needed now. Gives back whether it is prepared; if it is not, nothing changes. */
@@ -242,15 +242,36 @@ export class ArtifactRegistry implements AsyncDisposable {
    * If the clock went backwards, what was needed in its future is not old.
    *
    * @param ttlMs The age up to which an artifact stays, in milliseconds.
+   * @param isInUse Says of an artifact whether it has to stay because a job needs it.
    * @returns What was removed.
    * @throws {RangeError} If `ttlMs` is not a finite number of at least 0.
    */
-  prune(ttlMs: number): Promise<RemovedArtifact[]> {
+  prune(ttlMs: number, isInUse?: (id: ArtifactId) => boolean): Promise<RemovedArtifact[]> {
     return this.#run("prune", () => {
-      if (!(ttlMs >= 0 && ttlMs < Infinity)) {
-        throw new RangeError(`Cannot prune: found a TTL of ${ttlMs} ms, a finite number of at least 0 wanted`);
-      }
-      return Promise.all(this.#table.takeStale(ttlMs).map(deleteArtifact));
+      assertFinite(`a TTL of ${ttlMs} ms`, ttlMs);
+      return Promise.all(this.#table.takeStale(ttlMs, isInUse).map(deleteArtifact));
+    });
+  }
+
+  /**
+   * Forgets the least recently needed artifacts, at once, and deletes their files, while all artifacts together take more than
+   * `limitBytes`; but none that was needed within `minStaleMs`, so that what is over the limit may stay over it.
+   *
+   * @param limitBytes How many bytes all artifacts together may take.
+   * @param minStaleMs The age from which an artifact may be removed, in milliseconds.
+   * @param isInUse Says of an artifact whether it has to stay because a job needs it.
+   * @returns What was removed.
+   * @throws {RangeError} If a limit is not a finite number of at least 0.
+   */
+  pruneToSize(
+    limitBytes: number,
+    minStaleMs: number,
+    isInUse?: (id: ArtifactId) => boolean,
+  ): Promise<RemovedArtifact[]> {
+    return this.#run("prune", () => {
+      assertFinite(`a limit of ${limitBytes} bytes`, limitBytes);
+      assertFinite(`a stale time of ${minStaleMs} ms`, minStaleMs);
+      return Promise.all(this.#table.takeOverLimit(limitBytes, minStaleMs, isInUse).map(deleteArtifact));
     });
   }
 
@@ -321,6 +342,11 @@ export class ArtifactRegistry implements AsyncDisposable {
       throw new Error(`Cannot use the file ${path}: found it in use, a file of its own wanted`);
     }
   }
+}
+
+function assertFinite(what: string, value: number): void {
+  if (value >= 0 && value < Infinity) return;
+  throw new RangeError(`Cannot prune: found ${what}, a finite number of at least 0 wanted`);
 }
 
 async function deleteArtifact(taken: TakenArtifact): Promise<RemovedArtifact> {

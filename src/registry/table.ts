@@ -15,6 +15,7 @@ import {
   artifactKey,
   type ArtifactState,
   type PreparedArtifact,
+  type PrepareLimits,
 } from "./artifact.ts";
 
 interface Entry {
@@ -40,6 +41,9 @@ export interface TakenArtifact {
   readonly path: string;
   readonly sizeBytes: number;
 }
+
+/** Whether a job waits for an artifact or runs it. */
+export type InUse = (id: ArtifactId) => boolean;
 
 /** The states of artifacts, by id. States are immutable values: a transition puts another one in their place. */
 export class ArtifactTable {
@@ -95,9 +99,9 @@ export class ArtifactTable {
     this.#setPrepared(id, file);
   }
 
-  setFailed(id: ArtifactId, error: PrepareError): void {
+  setFailed(id: ArtifactId, error: PrepareError, limits: PrepareLimits = "compile"): void {
     const { numFailures } = this.#expect(id, "preparing");
-    this.#set(id, { state: "failed", lastFailed: this.#now(), numFailures: numFailures + 1, error });
+    this.#set(id, { state: "failed", lastFailed: this.#now(), numFailures: numFailures + 1, error, limits });
     const [oldest] = this.#failedKeys;
     if (this.#failedKeys.size > this.#maxFailedEntries && oldest !== undefined) this.#delete(oldest);
   }
@@ -118,11 +122,25 @@ export class ArtifactTable {
   }
 
   /** Takes the prepared entries out that nobody needed for more than `ttlMs`. */
-  takeStale(ttlMs: number): TakenArtifact[] {
+  takeStale(ttlMs: number, isInUse: InUse = nobodyNeedsIt): TakenArtifact[] {
     const now = this.#now();
     // A clock that went backwards gives negative ages, which no TTL is below.
-    const stale = this.#preparedEntries().filter(({ state }) => now - state.lastNeeded > ttlMs);
+    const stale = this.#preparedEntries().filter(({ id, state }) => now - state.lastNeeded > ttlMs && !isInUse(id));
     return stale.map((entry) => this.#take(entry));
+  }
+
+  /** Takes the least recently needed entries out while all together are over the limit, up to the first that is too young. */
+  takeOverLimit(limitBytes: number, minStaleMs: number, isInUse: InUse = nobodyNeedsIt): TakenArtifact[] {
+    const now = this.#now();
+    const taken: TakenArtifact[] = [];
+    let bytes = this.bytes;
+    for (const entry of this.#preparedEntries().sort((a, b) => a.state.lastNeeded - b.state.lastNeeded)) {
+      if (bytes <= limitBytes || now - entry.state.lastNeeded < minStaleMs) break;
+      if (isInUse(entry.id)) continue;
+      bytes -= entry.state.sizeBytes;
+      taken.push(this.#take(entry));
+    }
+    return taken;
   }
 
   #take({ id, state }: PreparedEntry): TakenArtifact {
@@ -162,6 +180,10 @@ export class ArtifactTable {
     this.#entries.delete(key);
     this.#failedKeys.delete(key);
   }
+}
+
+function nobodyNeedsIt(): boolean {
+  return false;
 }
 
 function isPrepared(entry: Entry): entry is PreparedEntry {

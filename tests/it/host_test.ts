@@ -3,6 +3,7 @@ import { assert, assertEquals, assertNotEquals, assertRejects, assertStringInclu
 import { delay } from "@std/async/delay";
 import { HostClosedError, ValidationHost } from "../../src/host.ts";
 import { Pvf } from "../../src/pvf.ts";
+import { QueueFullError } from "../../src/queue/schedule.ts";
 import { CacheLockedError } from "../../src/registry/lock.ts";
 import { processesWith } from "./processes.ts";
 import { script, SCRIPT_ENGINE } from "./script_engine.ts";
@@ -248,7 +249,7 @@ Deno.test("start() deletes what a killed host left, and starts with nothing", as
     await Deno.mkdir(`${cachePath}/worker-dir-execute-left/deep`, { recursive: true });
     await Deno.mkdir(`${cachePath}/kiln-worker-program-${"0".repeat(32)}/worker`, { recursive: true });
     await Deno.writeTextFile(`${cachePath}/mine.txt`, "mine");
-    await using second = await ValidationHost.start({ cachePath, engineSource: SCRIPT_ENGINE });
+    await using second = await ValidationHost.start({ cachePath, engineSource: SCRIPT_ENGINE, spareExecuteWorkers: 0 });
     assertEquals(second.artifacts.size, 0);
     const left = Array.from(Deno.readDirSync(cachePath), (entry) => entry.name.replace(/-[0-9a-f]{32}$/, "")).sort();
     assertEquals(left, ["kiln-worker-program", "kiln.lock", "mine.txt"]);
@@ -320,20 +321,148 @@ Deno.test("what a caller does to its bytes after the call changes nothing", asyn
   });
 });
 
-Deno.test("prune() takes what nobody needed, and executions that wait for it get it again", async () => {
+Deno.test("prune() takes what nobody needed, and leaves what an execution waits for or runs", async () => {
   let now = 0;
-  await withScriptHost({ now: () => now, maxExecuteWorkers: 1 }, async (host) => {
+  const pruned: number[] = [];
+  await withScriptHost(
+    { now: () => now, maxExecuteWorkers: 1, onPrune: (all) => pruned.push(all.length) },
+    async (host) => {
+      const slow = await pvfOf(
+        `{ run() { Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100); return "" } }`,
+      );
+      const other = await pvfOf(COUNTING);
+      const unused = await pvfOf("{ run() {} }");
+      await Promise.all([slow, other, unused].map((pvf) => host.precheck(pvf)));
+      const calls = [resultOf(host, slow), resultOf(host, other)];
+      now = 1_000;
+      assertEquals((await host.prune(999)).map(({ id }) => id), [unused.artifactId]);
+      assertEquals(await Promise.all(calls), ["", "1"]);
+      now = 10_000;
+      assertEquals((await host.prune(999)).length, 2);
+      assertEquals([pruned, host.artifacts.size], [[1, 2], 0]);
+    },
+  );
+});
+
+Deno.test("what is over the size that is allowed goes, least recently needed first", async () => {
+  let now = 0;
+  await withScriptHost({ now: () => now, maxCacheBytes: 200, minStaleMs: 0 }, async (host) => {
+    const [first, second] = [await pvfOf("{ run: () => '1' }"), await pvfOf("{ run: () => '2' }")];
+    await host.precheck(first);
+    now = 1;
+    await host.precheck(second);
+    assertEquals((await host.prune(1_000)).map(({ id }) => id), [first.artifactId]);
+  });
+});
+
+Deno.test("a host prunes by itself from time to time", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  await withScriptHost({ pruneIntervalMs: 20, artifactTtlMs: 0, onPrune: () => resolve() }, async (host) => {
+    await host.precheck(await pvfOf("{ run() {} }"));
+    await promise;
+    assertEquals(host.artifacts.size, 0);
+  });
+});
+
+Deno.test("headsUp() prepares what will be needed", async () => {
+  await withScriptHost({}, async (host) => {
+    const pvf = await pvfOf(COUNTING);
+    host.headsUp([pvf, pvf]);
+    assertEquals(host.artifacts.get(pvf.artifactId)?.state, "preparing");
+    assertEquals(await resultOf(host, pvf), "1");
+    host.headsUp([pvf]);
+    assertEquals(host.artifacts.get(pvf.artifactId)?.state, "prepared");
+  });
+});
+
+Deno.test("a spare worker is there before the first job, and another one after it", async () => {
+  await withScriptHost({ spareExecuteWorkers: 1, maxExecuteWorkers: 2 }, async (host) => {
+    while (host.snapshot().executeWorkers.idle < 1) await delay(5);
+    assertEquals(await resultOf(host, await pvfOf(COUNTING)), "1");
+    while (host.snapshot().executeWorkers.idle < 2) await delay(5);
+    assertEquals(host.snapshot().artifacts.prepared, 1);
+  });
+});
+
+Deno.test("a worker that nobody needs is retired", async () => {
+  await withScriptHost({ idleWorkerTimeoutMs: 20 }, async (host, cachePath) => {
+    await resultOf(host, await pvfOf(COUNTING));
+    while (processesWith(`${cachePath}/worker-dir`).length > 0) await delay(5);
+    assertEquals(await resultOf(host, await pvfOf(COUNTING)), "1");
+  });
+});
+
+Deno.test("a backing job whose relay parent is gone ends in execution-deadline, wherever it waits", async () => {
+  await withScriptHost({ maxExecuteWorkers: 1 }, async (host) => {
     const slow = await pvfOf(
+      `{ run() { Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300); return "slow" } }`,
+    );
+    const parked = await pvfOf(
+      `{ prepare() { Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300) }, run: () => "" }`,
+    );
+    await host.precheck(slow);
+    const backing = { params: NO_PARAMS, executionClass: "backing" } as const;
+    host.updateActiveLeaves({ activated: { hash: "0x01", ancestors: ["0x00"] } });
+    const running = host.execute(slow, { ...backing, relayParent: "0x00" });
+    while (host.snapshot().executeWorkers.busy < 1) await delay(1);
+    const queued = host.execute(slow, { ...backing, relayParent: "0x00" });
+    const waiting = host.execute(parked, { ...backing, executionClass: "backing-system-paras", relayParent: "0x00" });
+    const alive = host.execute(slow, { ...backing, relayParent: "0x01" });
+    const dispute = host.execute(slow, { params: NO_PARAMS, executionClass: "dispute", relayParent: "0x00" });
+    while (host.snapshot().waitingExecutions.backing < 2) await delay(1);
+    host.updateActiveLeaves({ activated: { hash: "0x02", ancestors: ["0x01"] }, deactivated: ["0x01"] });
+    assertEquals((await queued).kind, "execution-deadline");
+    assertEquals((await waiting).kind, "execution-deadline");
+    assertEquals((await Promise.all([running, alive, dispute])).map(({ kind }) => kind), ["valid", "valid", "valid"]);
+  });
+});
+
+Deno.test("a call that finds the queue full is rejected, and says that it may be tried again", async () => {
+  await withScriptHost({ maxExecuteWorkers: 1, maxQueuedExecutions: 1 }, async (host) => {
+    const pvf = await pvfOf(
       `{ run() { Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100); return "" } }`,
     );
-    const other = await pvfOf(COUNTING);
-    await Promise.all([host.precheck(slow), host.precheck(other)]);
-    const calls = [resultOf(host, slow), resultOf(host, other)];
-    await delay(20);
-    now = 1_000;
-    assertEquals((await host.prune(999)).length, 2);
-    assertEquals(await Promise.all(calls), ["", "1"]);
-    assertEquals((await host.prune(999)).length, 0, "it was needed just now");
+    await host.precheck(pvf);
+    const first = resultOf(host, pvf);
+    while (host.snapshot().executeWorkers.busy < 1) await delay(1);
+    const second = resultOf(host, pvf);
+    while (host.snapshot().executeWorkers.waiting < 1) await delay(1);
+    const error = await assertRejects(() => host.execute(pvf, { params: NO_PARAMS }), QueueFullError);
+    assertEquals([error.length, error.limit, error.retryable], [1, 1, true]);
+    await Promise.all([first, second]);
+  });
+});
+
+/** A script that takes some CPU time to prepare. */
+const SLOW_TO_PREPARE = `{
+  prepare() { const end = performance.now() + 200; while (performance.now() < end); },
+  run: () => "fine",
+}`;
+
+Deno.test("a precheck that runs out of time does not answer for an execution, which has more", async () => {
+  await withScriptHost({ precheckTimeoutMs: 80 }, async (host) => {
+    const pvf = await pvfOf(SLOW_TO_PREPARE);
+    const prechecked = await host.precheck(pvf);
+    assert(prechecked.kind === "failed" && prechecked.error.kind === "timed-out", JSON.stringify(prechecked));
+    assertEquals(await resultOf(host, pvf), "fine");
+  });
+});
+
+Deno.test("an execution that joins such a precheck gets a preparation of its own", async () => {
+  await withScriptHost({ precheckTimeoutMs: 80 }, async (host) => {
+    const pvf = await pvfOf(SLOW_TO_PREPARE);
+    const [prechecked, executed] = await Promise.all([host.precheck(pvf), host.execute(pvf, { params: NO_PARAMS })]);
+    assertEquals([prechecked.kind, executed.kind], ["failed", "valid"]);
+  });
+});
+
+Deno.test("an artifact that took an execution's time does not pass a precheck", async () => {
+  await withScriptHost({ precheckTimeoutMs: 80 }, async (host) => {
+    const pvf = await pvfOf(SLOW_TO_PREPARE);
+    assertEquals(await resultOf(host, pvf), "fine");
+    const prechecked = await host.precheck(pvf);
+    assert(prechecked.kind === "failed" && prechecked.error.kind === "timed-out", JSON.stringify(prechecked));
+    assertEquals(await resultOf(host, pvf), "fine", "which does not keep anybody from executing it");
   });
 });
 

@@ -17,7 +17,7 @@ export async function withHost(
 ): Promise<void> {
   const cachePath = await Deno.makeTempDir({ prefix: "kiln-test-" });
   try {
-    const host = await ValidationHost.start({ cachePath, spawnTimeoutMs: 20_000, ...options });
+    const host = await ValidationHost.start({ cachePath, spawnTimeoutMs: 20_000, spareExecuteWorkers: 0, ...options });
     try {
       await test(host, cachePath);
     } finally {

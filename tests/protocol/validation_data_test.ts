@@ -3,6 +3,7 @@ import * as fc from "fast-check";
 import { Bytes, Option, Struct, u32, Vector } from "scale-ts";
 import { ScaleError } from "../../src/protocol/scale.ts";
 import {
+  blockDataBytes,
   decodeValidationParams,
   decodeValidationResult,
   encodeValidationParams,
@@ -158,4 +159,12 @@ Deno.test("decoding throws nothing but ScaleError for arbitrary and for damaged 
     damaged[at] = byte;
     return throwsOnlyScaleError(() => decodeValidationResult(damaged));
   }));
+});
+
+Deno.test("blockDataBytes() gives the length of the block data, and nothing for other bytes", () => {
+  const params = { parentHead: new Uint8Array(3), blockData: new Uint8Array(70), relayParentNumber: 1 };
+  const encoded = encodeValidationParams({ ...params, relayParentStorageRoot: new Uint8Array(32) });
+  assertEquals(blockDataBytes(encoded), 70);
+  assertEquals(blockDataBytes(encoded.subarray(0, 20)), undefined);
+  assertEquals(blockDataBytes(new Uint8Array()), undefined);
 });

@@ -77,7 +77,7 @@ function fail(number: number): Step {
     const failing = () => registry.setFailed(idOf(number), ERROR);
     if (!attempt({ model, clock, registry, ...bench }, number, "preparing", failing)) return;
     const numFailures = (before?.state === "preparing" ? before.numFailures : 0) + 1;
-    put(model, number, { state: "failed", lastFailed: clock.nowMs, numFailures, error: ERROR });
+    put(model, number, { state: "failed", lastFailed: clock.nowMs, numFailures, error: ERROR, limits: "compile" });
     const failed = [...model].filter(([, state]) => state.state === "failed");
     if (failed.length > MAX_FAILED) model.delete(failed[0]?.[0] ?? NaN);
   });

@@ -142,7 +142,13 @@ Deno.test("ArtifactRegistry guards the life of an artifact", LEAK_FREE, async ()
   registry.insertPreparing(idOf(2), 5);
   registry.setFailed(idOf(2), ERROR);
   assertEquals(registry.get(idOf(1)), undefined);
-  assertEquals(registry.get(idOf(2)), { state: "failed", lastFailed: 0, numFailures: 6, error: ERROR });
+  assertEquals(registry.get(idOf(2)), {
+    state: "failed",
+    lastFailed: 0,
+    numFailures: 6,
+    error: ERROR,
+    limits: "compile",
+  });
   for (const unfit of [-1, 0.5, NaN]) assertThrows(() => registry.insertPreparing(idOf(3), unfit), RangeError);
 });
 
@@ -379,4 +385,12 @@ Deno.test("ArtifactRegistry leaves the disk alone once it is closed", LEAK_FREE,
   await closing;
   assertEquals(await Deno.readFile(path), CONTENT);
   assertEquals(registry.get(idOf(1))?.state, "prepared");
+});
+
+Deno.test("ArtifactRegistry.setFailed() keeps under which limits it was", LEAK_FREE, async () => {
+  await using fixture = await RegistryFixture.open();
+  fixture.registry.insertPreparing(idOf(1));
+  fixture.registry.setFailed(idOf(1), ERROR, "precheck");
+  const state = fixture.registry.get(idOf(1));
+  assertEquals(state?.state === "failed" && state.limits, "precheck");
 });

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
-import type { ArtifactFile } from "../../src/registry/artifact.ts";
+import type { ArtifactFile, ArtifactId } from "../../src/registry/artifact.ts";
 import { ArtifactTable } from "../../src/registry/table.ts";
 import { idOf, ManualClock, STATS } from "./fixtures.ts";
 
@@ -19,7 +19,7 @@ function tablesByState(): Record<"absent" | "preparing" | "prepared" | "failed",
   tables.preparing.insertPreparing(idOf(1), 2);
   tables.prepared.insertPrepared(idOf(1), fileOf(1));
   tables.failed.insertPreparing(idOf(1), 2);
-  tables.failed.setFailed(idOf(1), ERROR);
+  tables.failed.setFailed(idOf(1), ERROR, "compile");
   return tables;
 }
 
@@ -52,12 +52,12 @@ Deno.test("ArtifactTable counts failures over retries", () => {
   table.insertPreparing(idOf(1), 0);
   clock.nowMs = 5;
   table.setFailed(idOf(1), ERROR);
-  assertEquals(table.get(idOf(1)), { state: "failed", lastFailed: 5, numFailures: 1, error: ERROR });
+  assertEquals(table.get(idOf(1)), { state: "failed", lastFailed: 5, numFailures: 1, error: ERROR, limits: "compile" });
   table.retryPreparing(idOf(1));
   assertEquals(table.get(idOf(1)), { state: "preparing", numFailures: 1 });
   clock.nowMs = 9;
   table.setFailed(idOf(1), ERROR);
-  assertEquals(table.get(idOf(1)), { state: "failed", lastFailed: 9, numFailures: 2, error: ERROR });
+  assertEquals(table.get(idOf(1)), { state: "failed", lastFailed: 9, numFailures: 2, error: ERROR, limits: "compile" });
 });
 
 Deno.test("ArtifactTable keeps a copy of what it is given", () => {
@@ -175,4 +175,32 @@ Deno.test("ArtifactTable.hasFile() tells the files of prepared artifacts", () =>
   table.insertPrepared(idOf(1), fileOf(1));
   assert(table.hasFile("/cache/1.pvf"));
   assert(!table.hasFile("/cache/2.pvf"));
+});
+
+/** Three artifacts of 1,024 bytes, which nobody needed for 5, 10 and 15 s. */
+function agedTable(): ArtifactTable {
+  let now = 0;
+  const table = new ArtifactTable({ now: () => now, maxFailedEntries: 10 });
+  for (const age of [15, 10, 5]) {
+    now = 20_000 - age * 1_000;
+    table.insertPrepared(idOf(age), { ...fileOf(age), sizeBytes: 1024 });
+  }
+  now = 20_000;
+  return table;
+}
+
+Deno.test("test_pruned_by_cache_size: takeOverLimit() takes the least recently needed until the rest fits", () => {
+  const table = agedTable();
+  assertEquals(table.takeOverLimit(1_500, 0).map(({ id }) => id), [idOf(15), idOf(10)]);
+  assertEquals(table.takeOverLimit(1_500, 0), []);
+});
+
+Deno.test("test_did_not_prune_by_cache_size_because_of_stale_time: takeOverLimit() leaves what was needed lately", () => {
+  assertEquals(agedTable().takeOverLimit(1_500, 12_000).map(({ id }) => id), [idOf(15)]);
+});
+
+Deno.test("takeOverLimit() and takeStale() leave what a job needs, however old", () => {
+  const isInUse = (id: ArtifactId): boolean => id.codeHash === idOf(15).codeHash;
+  assertEquals(agedTable().takeOverLimit(1_500, 0, isInUse).map(({ id }) => id), [idOf(10), idOf(5)]);
+  assertEquals(agedTable().takeStale(7_000, isInUse).map(({ id }) => id), [idOf(10)]);
 });
