@@ -13,16 +13,24 @@ import { caseParams, pvfCode } from "../tests/testdata.ts";
 import { Lab } from "../tests/it/lab.ts";
 import { processesWith } from "../tests/it/processes.ts";
 import { median, memoryOf, ms, time } from "./measure.ts";
+import { measureQueue, measureVerdicts } from "./throughput.ts";
 
 const RUNS: Record<string, number> = { v01_block1_remark: 100, v05_block1_transfers_300: 20 };
 const SPAWNS = 30;
-const LIMITS = { kind: "precheck", maxMemoryPages: 2080, codeBombLimitBytes: 30 * 2 ** 20 } as const;
+const LIMITS = {
+  kind: "precheck",
+  maxMemoryPages: 2080,
+  wasmExtBulkMemory: false,
+  codeBombLimitBytes: 30 * 2 ** 20,
+} as const;
 
 async function main(): Promise<void> {
   console.log(`Deno ${Deno.version.deno}, V8 ${Deno.version.v8}, ${navigator.hardwareConcurrency} cores\n`);
   await measureSpawn();
   await measurePrecheck();
   await measureExecution();
+  await measureQueue();
+  await measureVerdicts();
 }
 
 /** From the decision to start a worker to its being idle. */

@@ -21,6 +21,8 @@ export interface FrameKind<T> {
 /** The length and the tag: what has to be read before a receiver knows what is coming. */
 export const FRAME_HEADER_BYTES = 5;
 
+const TAG_AT = 4;
+
 /** A whole frame. */
 export function encodeFrame<T>(kind: FrameKind<T>, message: T): Uint8Array<ArrayBuffer> {
   const body = encode(kind.codec, message);
@@ -29,9 +31,14 @@ export function encodeFrame<T>(kind: FrameKind<T>, message: T): Uint8Array<Array
   }
   const frame = new Uint8Array(FRAME_HEADER_BYTES + body.length);
   new DataView(frame.buffer).setUint32(0, body.length + 1, true);
-  frame[4] = kind.tag;
+  frame[TAG_AT] = kind.tag;
   frame.set(body, FRAME_HEADER_BYTES);
   return frame;
+}
+
+/** The tag that a header announces, for a receiver that may be sent more than one kind. */
+export function frameTag(header: Uint8Array): number | undefined {
+  return header[TAG_AT];
 }
 
 /**
@@ -46,7 +53,9 @@ export function decodeFrameHeader(kind: FrameKind<unknown>, header: Uint8Array):
   }
   const length = new DataView(header.buffer, header.byteOffset).getUint32(0, true);
   if (length === 0) throw new FrameError(`Cannot read ${kind.name}: the frame is empty, at least its tag wanted`);
-  if (header[4] !== kind.tag) throw new FrameError(`Cannot read ${kind.name}: tag ${header[4]}, ${kind.tag} wanted`);
+  if (frameTag(header) !== kind.tag) {
+    throw new FrameError(`Cannot read ${kind.name}: tag ${frameTag(header)}, ${kind.tag} wanted`);
+  }
   if (length - 1 > kind.maxBytes) {
     throw new FrameError(`Cannot read ${kind.name}: ${length - 1} bytes announced, at most ${kind.maxBytes} wanted`);
   }

@@ -1,10 +1,10 @@
 /**
  * What host and worker say to each other: strictly request and response, one request at a time. Every response repeats the number of
  * the request that it answers, and the numbers are random, so that an answer written ahead of its request is
- * not taken for it.
+ * not taken for it. In place of a job's answer there may come the last words of the worker's watchdog.
  */
 import type { FrameKind } from "./frame.ts";
-import { bytes, fixedBytes, names, struct, text, u32, u64, u8, variants, vec } from "./scale.ts";
+import { bool, bytes, fixedBytes, names, struct, text, u32, u64, u8, variants, vec } from "./scale.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -65,10 +65,13 @@ export const READY: FrameKind<Ready> = {
 /** Host to prepare worker. */
 export interface PrepareRequest {
   requestId: number;
+  /** The CPU time that the job may take. The worker's watchdog ends one that takes more. */
+  cpuTimeLimitMs: number;
   codeHash: Uint8Array;
   prepHash: Uint8Array;
   kind: "precheck" | "compile";
   maxMemoryPages: number;
+  wasmExtBulkMemory: boolean;
   codeBombLimitBytes: number;
   code: Uint8Array;
 }
@@ -79,10 +82,12 @@ export const PREPARE_REQUEST: FrameKind<PrepareRequest> = {
   maxBytes: MAX_CODE_BYTES + REST,
   codec: struct<PrepareRequest>({
     requestId: u32,
+    cpuTimeLimitMs: u32,
     codeHash: hash,
     prepHash: hash,
     kind: names("precheck", "compile"),
     maxMemoryPages: u32,
+    wasmExtBulkMemory: bool,
     codeBombLimitBytes: u32,
     code: bytes,
   }),
@@ -180,6 +185,8 @@ export const BIND_RESPONSE: FrameKind<BindResponse> = {
 /** Host to execute worker: run what is bound. */
 export interface ExecuteRequest {
   requestId: number;
+  /** The CPU time that the job may take. The worker's watchdog ends one that takes more. */
+  cpuTimeLimitMs: number;
   povBombLimitBytes: number;
   params: Uint8Array;
 }
@@ -188,7 +195,7 @@ export const EXECUTE_REQUEST: FrameKind<ExecuteRequest> = {
   name: "execute request",
   tag: 7,
   maxBytes: MAX_PARAMS_BYTES + REST,
-  codec: struct<ExecuteRequest>({ requestId: u32, povBombLimitBytes: u32, params: bytes }),
+  codec: struct<ExecuteRequest>({ requestId: u32, cpuTimeLimitMs: u32, povBombLimitBytes: u32, params: bytes }),
 };
 
 /** One entry of the log that the code itself writes. */
@@ -243,4 +250,19 @@ export const EXECUTE_RESPONSE: FrameKind<ExecuteResponse> = {
       }),
     }),
   }),
+};
+
+/** Worker to host, in place of a job's answer: its watchdog ended the job, and the process with it. */
+export interface LastWords {
+  requestId: number;
+  reason: "cpu-time";
+  /** What the job had used. It comes last, since the watchdog has to fill it into a frame that was encoded for it beforehand. */
+  cpuTimeUs: number;
+}
+
+export const LAST_WORDS: FrameKind<LastWords> = {
+  name: "last words",
+  tag: 9,
+  maxBytes: 64,
+  codec: struct<LastWords>({ requestId: u32, reason: names("cpu-time"), cpuTimeUs: u64 }),
 };

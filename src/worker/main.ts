@@ -19,6 +19,7 @@ import { engine } from "./engine.ts";
 import { bindJob, executeJob } from "./execute.ts";
 import { prepareJob } from "./prepare.ts";
 import { readMessage, writeMessage } from "./stdio.ts";
+import { NO_CPU_TIME_LIMIT, Watchdog } from "./watchdog.ts";
 
 async function main(
   kind: string | undefined,
@@ -29,9 +30,13 @@ async function main(
   // Standard output belongs to the frames.
   // deno-lint-ignore no-console
   console.log = console.info = console.debug = console.error;
+  // Asked before the host can know that the worker is ready, and so while the host is there.
+  const hostPid = Deno.ppid;
   const services = shakeHands();
-  if (kind === "prepare-worker") await serveJobs(services);
-  else if (kind === "execute-worker") await serveArtifact(services);
+  // Started only now: the host need not wait for it, and a job does.
+  const watchdog = new Watchdog(hostPid);
+  if (kind === "prepare-worker") await serveJobs(services, watchdog);
+  else if (kind === "execute-worker") await serveArtifact(services, watchdog);
   else throw new Error(`Unknown kind of worker: "${kind}", prepare-worker or execute-worker wanted`);
 }
 
@@ -56,22 +61,27 @@ function shakeHands(): EngineServices {
   return services;
 }
 
-async function serveJobs(services: EngineServices): Promise<void> {
+async function serveJobs(services: EngineServices, watchdog: Watchdog): Promise<void> {
   for (let request = readMessage(PREPARE_REQUEST); request; request = readMessage(PREPARE_REQUEST)) {
-    writeMessage(PREPARE_RESPONSE, await prepareJob(engine, services, request));
+    const response = await watchdog.watch(request, () => prepareJob(engine, services, request));
+    writeMessage(PREPARE_RESPONSE, response);
   }
 }
 
 /** A worker serves one artifact for its life: two PVFs never share a process. */
-async function serveArtifact(services: EngineServices): Promise<void> {
+async function serveArtifact(services: EngineServices, watchdog: Watchdog): Promise<void> {
   const bind = readMessage(BIND_REQUEST);
   if (!bind) return;
-  const { response, loaded } = await bindJob(engine, services, bind);
+  const binding = { requestId: bind.requestId, cpuTimeLimitMs: NO_CPU_TIME_LIMIT };
+  const { response, loaded } = await watchdog.watch(binding, () => bindJob(engine, services, bind));
   writeMessage(BIND_RESPONSE, response);
   if (!loaded) return;
   for (let request = readMessage(EXECUTE_REQUEST); request; request = readMessage(EXECUTE_REQUEST)) {
-    writeMessage(EXECUTE_RESPONSE, await executeJob(loaded, request));
+    const response = await watchdog.watch(request, () => executeJob(loaded, request));
+    writeMessage(EXECUTE_RESPONSE, response);
   }
 }
 
 await main(...Deno.args as [string?, string?, string?]);
+// The watchdog's thread would keep the process, and waits where it cannot be terminated.
+Deno.exit(0);

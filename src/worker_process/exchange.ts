@@ -4,6 +4,7 @@
  */
 import { errorText } from "../error_text.ts";
 import { FrameError, type FrameKind } from "../protocol/frame.ts";
+import { LAST_WORDS, type LastWords } from "../protocol/messages.ts";
 import { ScaleError } from "../protocol/scale.ts";
 import { EndOfOutput } from "./frame_stream.ts";
 import type { WorkerProcess } from "./worker_process.ts";
@@ -22,6 +23,12 @@ export type Exchange<T> =
   /** V8 ended the process because its heap was full. */
   | { kind: "out-of-memory"; message: string };
 
+/** How the exchange of a job ended. */
+export type JobExchange<T> =
+  | Exchange<T>
+  /** The worker's watchdog ended the job because it had used more CPU time than it may. */
+  | { kind: "out-of-time"; cpuTimeMs: number };
+
 /** What an exchange may take. */
 export interface ExchangeLimits {
   /** The wall-clock limit in milliseconds. */
@@ -33,18 +40,59 @@ export interface ExchangeLimits {
 /** How long a process may take to end after it has closed its output. */
 const END_GRACE_MS = 1_000;
 
+interface Numbered {
+  requestId: number;
+}
+
+interface Request<Q> {
+  readonly kind: FrameKind<Q>;
+  readonly message: Q;
+}
+
 /** Sends a request and waits for the answer to it. */
-export async function exchange<Q extends { requestId: number }, A extends { requestId: number }>(
+export async function exchange<Q extends Numbered, A extends Numbered>(
   worker: WorkerProcess,
-  request: { kind: FrameKind<Q>; message: Q },
+  request: Request<Q>,
   answerKind: FrameKind<A>,
-  { timeoutMs, signal }: ExchangeLimits,
+  limits: ExchangeLimits,
 ): Promise<Exchange<A>> {
+  const receive = async (): Promise<{ message: A }> => ({ message: await worker.receive(answerKind) });
+  const exchanged = await converse(worker, request, receive, limits);
+  return exchanged.kind === "answered" ? { ...exchanged, answer: exchanged.answer.message } : exchanged;
+}
+
+/** Sends a job and waits for the answer to it, or for what the worker's watchdog says in its place. */
+export async function exchangeJob<Q extends Numbered & { cpuTimeLimitMs: number }, A extends Numbered>(
+  worker: WorkerProcess,
+  request: Request<Q>,
+  answerKind: FrameKind<A>,
+  limits: ExchangeLimits,
+): Promise<JobExchange<A>> {
+  const exchanged = await converse(worker, request, () => worker.receiveOr(answerKind, LAST_WORDS), limits);
+  if (exchanged.kind !== "answered") return exchanged;
+  const { answer } = exchanged;
+  if (answer.came === "instead") return outOfTime(answer.message, request.message.cpuTimeLimitMs);
+  return { ...exchanged, answer: answer.message };
+}
+
+/** A job is condemned for this, so the account has to be one that condemns it. */
+function outOfTime({ cpuTimeUs }: LastWords, limitMs: number): JobExchange<never> {
+  const cpuTimeMs = cpuTimeUs / 1000;
+  if (cpuTimeMs > limitMs) return { kind: "out-of-time", cpuTimeMs };
+  return { kind: "io-error", message: `The job was ended after ${cpuTimeMs} of ${limitMs} ms of CPU time` };
+}
+
+async function converse<Q extends Numbered, R extends { message: Numbered }>(
+  worker: WorkerProcess,
+  request: Request<Q>,
+  receive: () => Promise<R>,
+  { timeoutMs, signal }: ExchangeLimits,
+): Promise<Exchange<R>> {
   const start = performance.now();
   const watch = watchFor(timeoutMs, signal);
   try {
     // The answer is waited for from the start: a worker that floods its output must not keep the host from noticing.
-    const answer = worker.receive(answerKind).then((answer) => ({ answer }), (error: unknown) => ({ error }));
+    const answer = receive().then((answer) => ({ answer }), (error: unknown) => ({ error }));
     const sent = worker.send(request.kind, request.message).then(() => undefined, (error: unknown) => errorText(error));
     const first = await Promise.race([answer, watch.over, refusal(sent)]);
     if (first === "aborted") throw signal.reason;
@@ -53,7 +101,7 @@ export async function exchange<Q extends { requestId: number }, A extends { requ
       return { kind: "unreachable", message: `The worker did not take the request (${first.unsent})` };
     }
     if ("error" in first) return await explain(worker, first.error, sent);
-    const { requestId } = first.answer;
+    const { requestId } = first.answer.message;
     if (requestId !== request.message.requestId) {
       return {
         kind: "io-error",

@@ -11,7 +11,7 @@ import {
   type WorkerExecuteError,
 } from "../protocol/messages.ts";
 import { ARTIFACT } from "../protocol/worker_files.ts";
-import { type Exchange, exchange } from "./exchange.ts";
+import { type Exchange, exchange, exchangeJob } from "./exchange.ts";
 import { IdleWorker } from "./idle_worker.ts";
 import { BIND_TIMEOUT_MS, WALL_CLOCK_FACTOR } from "./limits.ts";
 import type { WorkerProcess } from "./worker_process.ts";
@@ -85,18 +85,21 @@ async function bind(
 
 async function execute(worker: WorkerProcess, job: ExecuteJob, signal: AbortSignal): Promise<ExecuteJobOutcome> {
   const { params, povBombLimitBytes, timeoutMs } = job;
-  const message = { requestId: worker.nextRequestId(), params, povBombLimitBytes };
+  const message = { requestId: worker.nextRequestId(), params, povBombLimitBytes, cpuTimeLimitMs: timeoutMs };
   const limits = { timeoutMs: timeoutMs * WALL_CLOCK_FACTOR, signal };
-  const exchanged = await exchange(worker, { kind: EXECUTE_REQUEST, message }, EXECUTE_RESPONSE, limits);
+  const exchanged = await exchangeJob(worker, { kind: EXECUTE_REQUEST, message }, EXECUTE_RESPONSE, limits);
+  if (exchanged.kind === "out-of-time") return outOfTime(exchanged.cpuTimeMs, timeoutMs);
   if (exchanged.kind !== "answered") return unanswered(exchanged);
   const cpuTimeMs = exchanged.answer.cpuTimeUs / 1000;
-  if (cpuTimeMs > timeoutMs) {
-    const message = `The execution took ${cpuTimeMs} ms of CPU time, at most ${timeoutMs} ms allowed`;
-    const log = readLog(exchanged.answer.log);
-    return { kind: "concluded", outcome: { kind: "invalid", reason: "hard-timeout", message, log } };
-  }
+  if (cpuTimeMs > timeoutMs) return outOfTime(cpuTimeMs, timeoutMs, readLog(exchanged.answer.log));
   const outcome = toOutcome(exchanged.answer, cpuTimeMs, exchanged.wallTimeMs);
   return await clear(worker) ?? { kind: "concluded", worker: new IdleWorker(worker), outcome };
+}
+
+/** A job that was ended had no chance to tell its log. */
+function outOfTime(cpuTimeMs: number, timeoutMs: number, log: LogEntry[] = []): ExecuteJobOutcome {
+  const message = `The execution took ${cpuTimeMs} ms of CPU time, at most ${timeoutMs} ms allowed`;
+  return { kind: "concluded", outcome: { kind: "invalid", reason: "hard-timeout", message, log } };
 }
 
 /** A worker whose directory cannot be cleared must not be given another job. */

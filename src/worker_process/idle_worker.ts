@@ -21,6 +21,11 @@ export class IdleWorker {
     return this.#held().pid;
   }
 
+  /** The pages (64 KiB each) that code may have there. */
+  get maxMemoryPages(): number {
+    return this.#process?.maxMemoryPages ?? 0;
+  }
+
   /** How many jobs it was given. */
   get jobs(): number {
     return this.#process?.jobs ?? 0;

@@ -3,13 +3,13 @@ import { errorText } from "../error_text.ts";
 import { PREPARE_REQUEST, PREPARE_RESPONSE, type PrepareRequest, type PrepareResponse } from "../protocol/messages.ts";
 import { TMP_ARTIFACT } from "../protocol/worker_files.ts";
 import type { ArtifactFile } from "../registry/artifact.ts";
-import { exchange } from "./exchange.ts";
+import { exchangeJob } from "./exchange.ts";
 import { IdleWorker } from "./idle_worker.ts";
 import { WALL_CLOCK_FACTOR } from "./limits.ts";
 import type { WorkerProcess } from "./worker_process.ts";
 
 /** What to prepare, and the CPU time that it may take. */
-export interface PrepareJob extends Omit<PrepareRequest, "requestId"> {
+export interface PrepareJob extends Omit<PrepareRequest, "requestId" | "cpuTimeLimitMs"> {
   readonly timeoutMs: number;
 }
 
@@ -75,12 +75,18 @@ async function attempt(
   } catch (error) {
     return { kind: "create-tmp-file", message: errorText(error) };
   }
-  const request = { kind: PREPARE_REQUEST, message: { ...job, requestId: worker.nextRequestId() } };
+  const message = { ...job, requestId: worker.nextRequestId(), cpuTimeLimitMs: timeoutMs };
   const limits = { timeoutMs: timeoutMs * WALL_CLOCK_FACTOR, signal };
-  const exchanged = await exchange(worker, request, PREPARE_RESPONSE, limits);
+  const exchanged = await exchangeJob(worker, { kind: PREPARE_REQUEST, message }, PREPARE_RESPONSE, limits);
+  if (exchanged.kind === "out-of-time") return outOfTime(exchanged.cpuTimeMs, timeoutMs);
   if (exchanged.kind === "died") return { kind: "job-died", message: exchanged.message };
   if (exchanged.kind !== "answered") return exchanged;
   return await conclude(worker, exchanged.answer, timeoutMs, sink);
+}
+
+function outOfTime(cpuTimeMs: number, timeoutMs: number): PrepareJobOutcome {
+  const message = `The preparation took ${cpuTimeMs} ms of CPU time, at most ${timeoutMs} ms allowed`;
+  return { kind: "timed-out", message };
 }
 
 /** The worker's own account is checked once more, and what it made is taken over before its directory is cleared. */
@@ -91,12 +97,7 @@ async function conclude(
   sink: ArtifactSink,
 ): Promise<PrepareJobOutcome> {
   const cpuTimeMs = cpuTimeUs / 1000;
-  if (cpuTimeMs > timeoutMs) {
-    return {
-      kind: "timed-out",
-      message: `The preparation took ${cpuTimeMs} ms of CPU time, at most ${timeoutMs} ms allowed`,
-    };
-  }
+  if (cpuTimeMs > timeoutMs) return outOfTime(cpuTimeMs, timeoutMs);
   let published: { path: string; sizeBytes: number } | undefined;
   try {
     if (result.kind === "prepared") {

@@ -37,6 +37,7 @@ export async function spawnWorker(
 ): Promise<IdleWorker> {
   signal.throwIfAborted();
   const worker = await startProcess(environment, kind, maxMemoryPages);
+  worker.maxMemoryPages = maxMemoryPages;
   try {
     await shakeHands(worker, environment, signal);
     return new IdleWorker(worker);

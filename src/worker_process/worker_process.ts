@@ -1,6 +1,6 @@
 /** A running worker, seen from the host: its pipes, its end, its directory. */
 import { encodeFrame, type FrameKind } from "../protocol/frame.ts";
-import { FrameSource } from "./frame_stream.ts";
+import { FrameSource, type Received } from "./frame_stream.ts";
 import { OutputTail } from "./output_tail.ts";
 import type { WorkerDir } from "./worker_dir.ts";
 import type { WorkerKind } from "./worker_kind.ts";
@@ -15,6 +15,8 @@ export class WorkerProcess {
   readonly exited: Promise<Deno.CommandStatus>;
   /** How many jobs it was given. */
   jobs = 0;
+  /** The pages (64 KiB each) that code may have here. */
+  maxMemoryPages = 0;
   /** The artifact file that an execute worker has bound, for its whole life. */
   boundTo: string | undefined;
   readonly #child: Deno.ChildProcess;
@@ -71,6 +73,11 @@ export class WorkerProcess {
   /** Receives a message, which must be of this kind. */
   receive<T>(kind: FrameKind<T>): Promise<T> {
     return this.#output.next(kind);
+  }
+
+  /** Receives a message of the wanted kind, or of the other that may come instead. */
+  receiveOr<T, U>(wanted: FrameKind<T>, instead: FrameKind<U>): Promise<Received<T, U>> {
+    return this.#output.nextOr(wanted, instead);
   }
 
   /** Ends the worker's input, as a host that is gone does. A worker that is not busy then ends. */

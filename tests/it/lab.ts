@@ -64,6 +64,7 @@ export function prepareJob(code: string, timeoutMs = 20_000): PrepareJob {
     prepHash: new Uint8Array(32).fill(2),
     kind: "precheck",
     maxMemoryPages: 2080,
+    wasmExtBulkMemory: false,
     codeBombLimitBytes: 2 ** 20,
     timeoutMs,
   };

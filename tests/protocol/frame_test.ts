@@ -6,6 +6,7 @@ import {
   encodeFrame,
   FRAME_HEADER_BYTES,
   FrameError,
+  frameTag,
 } from "../../src/protocol/frame.ts";
 import type { FrameKind } from "../../src/protocol/frame.ts";
 import * as messages from "../../src/protocol/messages.ts";
@@ -50,9 +51,14 @@ Deno.test("decodeFrameHeader() says what is wrong with a header", () => {
 });
 
 Deno.test("every kind of message has a tag of its own and a cap", () => {
-  assert(ALL.length >= 8);
+  assert(ALL.length >= 9);
   assertEquals(new Set(ALL.map(({ tag }) => tag)).size, ALL.length);
   for (const { name, maxBytes } of ALL) assert(maxBytes > 0 && maxBytes < 2 ** 27, name);
+});
+
+Deno.test("frameTag() tells what a header announces", () => {
+  assertEquals(frameTag(header(5, 7)), 7);
+  assertEquals(frameTag(new Uint8Array(4)), undefined);
 });
 
 Deno.test("decodeFrameHeader() throws nothing but FrameError, and never a length over the cap", () => {
@@ -94,6 +100,19 @@ Deno.test("a message is the same after its way through a frame", () => {
   const length = decodeFrameHeader(messages.EXECUTE_RESPONSE, frame.subarray(0, FRAME_HEADER_BYTES));
   assertEquals(length, frame.length - FRAME_HEADER_BYTES);
   assertEquals(decodeFrameBody(messages.EXECUTE_RESPONSE, frame.subarray(FRAME_HEADER_BYTES)), RESPONSE);
+});
+
+Deno.test("last words end with the CPU time, which the watchdog fills in", () => {
+  const blank = encodeFrame(messages.LAST_WORDS, { requestId: 7, reason: "cpu-time", cpuTimeUs: 0 });
+  new DataView(blank.buffer).setBigUint64(blank.length - 8, 1_500_772n, true);
+  const words: messages.LastWords = { requestId: 7, reason: "cpu-time", cpuTimeUs: 1_500_772 };
+  assertEquals(blank, encodeFrame(messages.LAST_WORDS, words));
+  assertEquals(decodeFrameBody(messages.LAST_WORDS, blank.subarray(FRAME_HEADER_BYTES)), words);
+});
+
+Deno.test("last words for a reason that is not known are refused", () => {
+  const body = Uint8Array.of(7, 0, 0, 0, 1, ...new Uint8Array(8));
+  assertThrows(() => decodeFrameBody(messages.LAST_WORDS, body), ScaleError);
 });
 
 Deno.test("a message that is cut short or has bytes left over is refused", () => {

@@ -1,7 +1,7 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { encodeFrame, FrameError } from "../../src/protocol/frame.ts";
-import { READY } from "../../src/protocol/messages.ts";
+import { LAST_WORDS, type LastWords, READY } from "../../src/protocol/messages.ts";
 import { ScaleError } from "../../src/protocol/scale.ts";
 import { EndOfOutput, FrameSource } from "../../src/worker_process/frame_stream.ts";
 
@@ -36,6 +36,33 @@ Deno.test("next() gives whole messages, however the stream is cut", async () => 
     assertEquals(await source.next(READY), MESSAGE);
     await assertRejects(() => source.next(READY), EndOfOutput);
   }));
+});
+
+const LAST: LastWords = { requestId: 1, reason: "cpu-time", cpuTimeUs: 1_500_772 };
+
+Deno.test("nextOr() gives either kind and says which it is", async () => {
+  const frames = [encodeFrame(READY, MESSAGE), encodeFrame(LAST_WORDS, LAST)];
+  const source = new FrameSource(streamOf(frames));
+  assertEquals(await source.nextOr(READY, LAST_WORDS), { came: "wanted", message: MESSAGE });
+  assertEquals(await source.nextOr(READY, LAST_WORDS), { came: "instead", message: LAST });
+  await assertRejects(() => source.nextOr(READY, LAST_WORDS), EndOfOutput);
+});
+
+Deno.test("nextOr() holds each kind to its own cap, and any other kind is not what was wanted", async () => {
+  const refused: [number[], string][] = [
+    [[99, 0, 0, 0, LAST_WORDS.tag], "Cannot read last words: 98 bytes announced, at most 64 wanted"],
+    [[3, 0, 0, 0, 8], `Cannot read ready: tag 8, ${READY.tag} wanted`],
+  ];
+  for (const [header, message] of refused) {
+    const source = new FrameSource(streamOf([Uint8Array.from(header)]));
+    const error = await assertRejects(() => source.nextOr(READY, LAST_WORDS), FrameError);
+    assertStringIncludes(error.message, message);
+  }
+});
+
+Deno.test("next() refuses last words, where nothing runs that could be ended", async () => {
+  const source = new FrameSource(streamOf([encodeFrame(LAST_WORDS, LAST)]));
+  await assertRejects(() => source.next(READY), FrameError);
 });
 
 Deno.test("next() throws nothing but its own errors, whatever comes", async () => {

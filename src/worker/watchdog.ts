@@ -1,0 +1,84 @@
+/**
+ * The watchdog of a worker process: a thread that ends the process when a job has used up its CPU time, and when the host is gone.
+ * WebAssembly cannot reach the thread, however busy it keeps the main one. JavaScript could, which is one reason for the host to keep
+ * its own watch, by wall-clock time.
+ */
+import { encodeFrame } from "../protocol/frame.ts";
+import { type ExecuteRequest, LAST_WORDS } from "../protocol/messages.ts";
+import { startCpuClock } from "./cpu_clock.ts";
+import { LAYOUT, type WatchdogSettings, watchdogThread } from "./watchdog_thread.ts";
+
+/** How long the watchdog sleeps between two looks at a job, and so how late it may be, in milliseconds. */
+const POLL_MS = 20;
+
+/** How much CPU time over its limit a job may use before it is ended, in milliseconds: upstream's JOB_TIMEOUT_OVERHEAD. */
+const SLACK_MS = 50;
+
+/** How long a job waits for the thread to be there. It takes some 15 ms from the worker's handshake on. */
+const START_TIMEOUT_MS = 10_000;
+
+/** The limit of what is watched only for the sake of the host: 49 days. */
+export const NO_CPU_TIME_LIMIT: number = 2 ** 32 - 1;
+
+/** What is to be watched. */
+export type WatchedJob = Pick<ExecuteRequest, "requestId" | "cpuTimeLimitMs">;
+
+/** The main thread's side of the watchdog. */
+export class Watchdog {
+  readonly #words: Int32Array<SharedArrayBuffer>;
+  readonly #frame: Uint8Array<SharedArrayBuffer>;
+  /** The number of the last job. */
+  #job = 0;
+
+  /** Starts the thread. `hostPid` is the process that the worker must not outlive. */
+  constructor(hostPid: number) {
+    const frameBytes = lastWords({ requestId: 0 }).length;
+    const memory = new SharedArrayBuffer(LAYOUT.frameAt + frameBytes);
+    this.#words = new Int32Array(memory, 0, LAYOUT.frameAt / 4);
+    this.#frame = new Uint8Array(memory, LAYOUT.frameAt);
+    const settings = { hostPid, pollMs: POLL_MS, slackMs: SLACK_MS, layout: LAYOUT };
+    new Worker(threadUrl(settings), { type: "module" }).postMessage(memory);
+  }
+
+  /**
+   * Runs a job while the watchdog watches it. Nothing may be written to standard output before this has given the job's answer back:
+   * a frame that is longer than a pipe is not written at once, and last words in the middle of it would look like a worker's lie. So
+   * the watchdog is called off first, and if it has decided to end the process by then, there is no answer.
+   */
+  async watch<T>(job: WatchedJob, run: () => Promise<T>): Promise<T> {
+    this.#arm(job);
+    try {
+      return await run();
+    } finally {
+      this.#disarm();
+    }
+  }
+
+  #arm(job: WatchedJob): void {
+    if (Atomics.wait(this.#words, LAYOUT.watching, 0, START_TIMEOUT_MS) === "timed-out") {
+      throw new Error(`The watchdog did not start within ${START_TIMEOUT_MS} ms`);
+    }
+    Atomics.store(this.#words, LAYOUT.limitMs, job.cpuTimeLimitMs);
+    this.#frame.set(lastWords(job));
+    Atomics.store(this.#words, LAYOUT.job, ++this.#job);
+    Atomics.notify(this.#words, LAYOUT.job);
+  }
+
+  /** The thread need not be woken for this: it looks again soon enough, or is woken for the next job. */
+  #disarm(): void {
+    const found = Atomics.compareExchange(this.#words, LAYOUT.job, this.#job, LAYOUT.idle);
+    // Whoever waits here does not wait long: the process is about to be killed.
+    if (found !== this.#job) Atomics.wait(this.#words, LAYOUT.job, found);
+  }
+}
+
+/** The frame in which the CPU time is still to be filled in. */
+function lastWords({ requestId }: Pick<WatchedJob, "requestId">): Uint8Array {
+  return encodeFrame(LAST_WORDS, { requestId, reason: "cpu-time", cpuTimeUs: 0 });
+}
+
+/** The thread's program as a URL, which needs neither a file nor a permission. */
+function threadUrl(settings: WatchdogSettings): string {
+  const program = `(${watchdogThread})(${startCpuClock}, ${JSON.stringify(settings)});`;
+  return `data:text/javascript,${encodeURIComponent(program)}`;
+}
