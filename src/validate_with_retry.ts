@@ -21,7 +21,8 @@ const CLOCK: RetryClock = {
  *   whose failure is the result, and then tried again at once
  *
  * Nothing is tried again once the time since the call and `retryDelayMs` together exceed `timeoutMs`; a retry may take the CPU time
- * that is left. An outcome that says who is to blame is final, and so is each outcome for backing.
+ * that is left, and one that takes longer proves nothing against the block: the outcome before it then stands, unlike upstream's. An
+ * outcome that says who is to blame is final, and so is each outcome for backing.
  *
  * Requires no permission but those of the host.
  *

@@ -67,7 +67,10 @@ export class Validation {
       if (failed) return { outcome: failed, attempts: this.#attempts };
       // A preparation may have taken all that was left, which must not make the next attempt's timeout condemn the block.
       if (this.#leftMs() < 1) break;
-      outcome = await this.#execute();
+      const next = await this.#execute();
+      // It had less time than the execution has, so it proves nothing against the block.
+      if (next.kind === "invalid" && next.reason === "hard-timeout") break;
+      outcome = next;
     }
     return { outcome, attempts: this.#attempts };
   }

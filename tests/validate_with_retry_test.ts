@@ -312,3 +312,11 @@ Deno.test("validateWithRetry() refuses options that it cannot use before it does
 Deno.test("failureClass() gives wall-clock expiry and short memory to the class of deaths", () => {
   assertEquals(DEATHS.map((reason) => failureClass(doubt(reason))), DEATHS.map(() => "death" as const));
 });
+
+Deno.test("validateWithRetry() does not hold a timeout against the block that had less than its time", async () => {
+  const late: ExecuteOutcome = { kind: "invalid", reason: "hard-timeout", message: "8.5 s", log: [] };
+  const host = new Double([internal("spawn"), 500], late);
+  const { outcome, attempts } = await host.validate();
+  assertEquals(outcome, internal("spawn"));
+  assertEquals(attempts.map((attempt) => attempt.outcome), [internal("spawn"), late]);
+});
