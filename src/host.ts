@@ -92,6 +92,7 @@ export class ValidationHost implements AsyncDisposable {
   readonly #pending = new Set<Promise<unknown>>();
   /** Resolves when whoever closes the host does not want to wait for unfinished calls any longer. */
   readonly #cut = Promise.withResolvers<void>();
+  readonly #closing = new AbortController();
   #closed: Promise<void> | undefined;
 
   private constructor(
@@ -393,9 +394,15 @@ export class ValidationHost implements AsyncDisposable {
       : execTimeoutMs(executorParams, "approval", executeTimeoutMs);
   }
 
-  #probe(): Promise<SecurityReport> {
+  async #probe(): Promise<SecurityReport> {
     const programPath = this.#registry.newPath("kiln-worker-program-");
-    return probeSecurity({ environment: this.#environment, programPath, secureMode: false, signal: NEVER });
+    const { signal } = this.#closing;
+    try {
+      return await probeSecurity({ environment: this.#environment, programPath, secureMode: false, signal });
+    } catch (error) {
+      this.#security = undefined; // The next call may fare better.
+      throw error;
+    }
   }
 
   #assertOpen(): void {
@@ -418,6 +425,7 @@ export class ValidationHost implements AsyncDisposable {
   async #close(): Promise<void> {
     await this.#cut.promise;
     const reason = new HostClosedError("The host was closed before the call was finished");
+    this.#closing.abort(reason);
     this.#pruning[Symbol.dispose]();
     await Promise.all([this.#queues.prepare.close(reason), this.#queues.execute.close(reason)]);
     await Promise.allSettled(this.#pending);

@@ -13,7 +13,7 @@ import {
 import { ARTIFACT } from "../protocol/worker_files.ts";
 import { type Exchange, exchange, exchangeJob } from "./exchange.ts";
 import { IdleWorker } from "./idle_worker.ts";
-import { BIND_TIMEOUT_MS, WALL_CLOCK_FACTOR } from "./limits.ts";
+import { BIND_TIMEOUT_MS, wallClockLimitMs } from "./limits.ts";
 import type { WorkerProcess } from "./worker_process.ts";
 
 /** What to execute. */
@@ -86,7 +86,7 @@ async function bind(
 async function execute(worker: WorkerProcess, job: ExecuteJob, signal: AbortSignal): Promise<ExecuteJobOutcome> {
   const { params, povBombLimitBytes, timeoutMs } = job;
   const message = { requestId: worker.nextRequestId(), params, povBombLimitBytes, cpuTimeLimitMs: timeoutMs };
-  const limits = { timeoutMs: timeoutMs * WALL_CLOCK_FACTOR, signal };
+  const limits = { timeoutMs: wallClockLimitMs(timeoutMs), signal };
   const exchanged = await exchangeJob(worker, { kind: EXECUTE_REQUEST, message }, EXECUTE_RESPONSE, limits);
   if (exchanged.kind === "out-of-time") return outOfTime(exchanged.cpuTimeMs, timeoutMs);
   if (exchanged.kind !== "answered") return unanswered(exchanged);

@@ -8,3 +8,11 @@ export const WALL_CLOCK_FACTOR = 4;
 
 /** How long a worker may take to read, verify and load an artifact, in milliseconds of wall-clock time. */
 export const BIND_TIMEOUT_MS = 10_000;
+
+/** What a very short job gets at the least on top of its CPU time: the watchdog must come before this limit, and it has its own slack. */
+const LEAST_MARGIN_MS = 200;
+
+/** How much wall-clock time a job may take that may take this much CPU time, both in milliseconds. */
+export function wallClockLimitMs(timeoutMs: number): number {
+  return Math.max(timeoutMs * WALL_CLOCK_FACTOR, timeoutMs + LEAST_MARGIN_MS);
+}

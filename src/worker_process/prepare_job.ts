@@ -5,7 +5,7 @@ import { TMP_ARTIFACT } from "../protocol/worker_files.ts";
 import type { ArtifactFile } from "../registry/artifact.ts";
 import { exchangeJob } from "./exchange.ts";
 import { IdleWorker } from "./idle_worker.ts";
-import { WALL_CLOCK_FACTOR } from "./limits.ts";
+import { wallClockLimitMs } from "./limits.ts";
 import type { WorkerProcess } from "./worker_process.ts";
 
 /** What to prepare, and the CPU time that it may take. */
@@ -76,7 +76,7 @@ async function attempt(
     return { kind: "create-tmp-file", message: errorText(error) };
   }
   const message = { ...job, requestId: worker.nextRequestId(), cpuTimeLimitMs: timeoutMs };
-  const limits = { timeoutMs: timeoutMs * WALL_CLOCK_FACTOR, signal };
+  const limits = { timeoutMs: wallClockLimitMs(timeoutMs), signal };
   const exchanged = await exchangeJob(worker, { kind: PREPARE_REQUEST, message }, PREPARE_RESPONSE, limits);
   if (exchanged.kind === "out-of-time") return outOfTime(exchanged.cpuTimeMs, timeoutMs);
   if (exchanged.kind === "died") return { kind: "job-died", message: exchanged.message };

@@ -2,9 +2,11 @@
 import { assert, assertEquals, assertNotEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { HostClosedError, ValidationHost } from "../../src/host.ts";
+import { MetricsRegistry } from "../../src/metrics/metrics_registry.ts";
 import { Pvf } from "../../src/pvf.ts";
 import { QueueFullError } from "../../src/queue/schedule.ts";
 import { CacheLockedError } from "../../src/registry/lock.ts";
+import { InsecureError } from "../../src/security.ts";
 import { processesWith } from "./processes.ts";
 import { script, SCRIPT_ENGINE } from "./script_engine.ts";
 import { hostDirectories, withHost, withScriptHost } from "./with_host.ts";
@@ -435,7 +437,7 @@ Deno.test("a call that finds the queue full is rejected, and says that it may be
 
 /** A script that takes some CPU time to prepare. */
 const SLOW_TO_PREPARE = `{
-  prepare() { const end = performance.now() + 200; while (performance.now() < end); },
+  prepare() { burn(200); },
   run: () => "fine",
 }`;
 
@@ -477,4 +479,52 @@ Deno.test("a cache directory that turned into something else is this host's faul
   assertEquals(outcome.kind, "internal", JSON.stringify(outcome));
   await Deno.remove(cachePath);
   await host.close();
+});
+
+Deno.test("close() cuts security() short, and what was asked for before is answered once", async () => {
+  await withScriptHost({}, async (host) => {
+    const [first, second] = await Promise.all([host.security(), host.security()]);
+    assertEquals(first, second);
+    assertEquals(first.problems, []);
+  });
+  await withScriptHost({}, async (host) => {
+    const asked = assertRejects(() => host.security(), HostClosedError);
+    await host.close();
+    await asked;
+  });
+});
+
+Deno.test("a host in secure mode starts where the walls hold, and says what lacks where they do not", async () => {
+  await withScriptHost({ secureMode: true }, async (host) => {
+    assertEquals((await host.security()).status.secureMode, true);
+  });
+  const cachePath = await Deno.makeTempDir({ prefix: "kiln-test-" });
+  const start = (): Promise<ValidationHost> =>
+    ValidationHost.start({ cachePath, secureMode: true, denoPath: "/bin/false" });
+  await assertRejects(start, InsecureError, "canConfineReads");
+  assertEquals(Array.from(Deno.readDirSync(cachePath)), []);
+  await Deno.remove(cachePath);
+});
+
+Deno.test("a host counts what it does, by reason", async () => {
+  const metrics = new MetricsRegistry();
+  await withScriptHost({ metrics }, async (host) => {
+    await resultOf(host, await pvfOf(COUNTING));
+    await host.execute(await pvfOf(`{ run() { throw new ExecuteFailure("trap", "no") } }`), { params: NO_PARAMS });
+    await host.precheck(await pvfOf(`{ prepare() { throw new PrepareFailure("prevalidation", "no") } }`));
+  });
+  const counted = metrics.snapshot().counters.map(({ name, labels, value }) =>
+    [name, ...Object.values(labels), value].join(" ")
+  );
+  for (
+    const line of [
+      "polkadot_pvf_prepare_concluded prepared 2",
+      "polkadot_pvf_prepare_concluded prevalidation 1",
+      "polkadot_pvf_execute_finished valid 1",
+      "polkadot_pvf_execute_finished invalid worker-reported-invalid 1",
+      "kiln_execution_assigned approval 2",
+      "polkadot_pvf_worker_retired prepare closed 1",
+    ]
+  ) assert(counted.includes(line), `${line} in\n${counted.join("\n")}`);
+  assertStringIncludes(metrics.toPrometheus(), "polkadot_pvf_execution_time_count 1");
 });
