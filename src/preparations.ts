@@ -8,7 +8,7 @@
  */
 import { abortable } from "@std/async/abortable";
 import { exists } from "@std/fs";
-import { isDeterministic, type PrepareError } from "./prepare_error.ts";
+import { isDeterministic, type PrepareError, type PrepareStats } from "./prepare_error.ts";
 import type { Pvf } from "./pvf.ts";
 import type { PreparePriority } from "./queue/prepare_schedule.ts";
 import {
@@ -94,16 +94,10 @@ export class Preparations {
 
   /** A precheck's verdict on what was prepared under more lenient limits. */
   #byStrictLimits(pvf: Pvf, found: Preparation): Preparation {
-    const allowed = this.#context.precheckTimeoutMs(pvf);
-    if (found.state === "failed" || found.stats.cpuTimeMs <= allowed) return found;
-    const message = `The preparation took ${found.stats.cpuTimeMs} ms of CPU time, at most ${allowed} ms allowed`;
-    return {
-      state: "failed",
-      lastFailed: found.lastNeeded,
-      numFailures: 1,
-      error: { kind: "timed-out", message },
-      limits: "precheck",
-    };
+    if (found.state === "failed") return found;
+    const error = overStrictLimits(pvf, found.stats, this.#context.precheckTimeoutMs(pvf));
+    if (!error) return found;
+    return { state: "failed", lastFailed: found.lastNeeded, numFailures: 1, error, limits: "precheck" };
   }
 
   async #ensure(
@@ -147,6 +141,26 @@ export class Preparations {
     else registry.setFailed(pvf.artifactId, result, limits);
     return registry.get(pvf.artifactId) as Preparation;
   }
+}
+
+/** What a precheck finds wrong with what a preparation took. */
+function overStrictLimits(
+  pvf: Pvf,
+  { cpuTimeMs, maxRssKib }: PrepareStats,
+  allowedMs: number,
+): PrepareError | undefined {
+  const { precheckingMaxMemoryBytes: allowedBytes = Infinity } = pvf.executorParams;
+  if (cpuTimeMs > allowedMs) {
+    return {
+      kind: "timed-out",
+      message: `The preparation took ${cpuTimeMs} ms of CPU time, at most ${allowedMs} ms allowed`,
+    };
+  }
+  if (maxRssKib * 1024 <= allowedBytes) return undefined;
+  return {
+    kind: "out-of-memory",
+    message: `The preparation took ${maxRssKib} KiB, at most ${allowedBytes} bytes allowed`,
+  };
 }
 
 /** Whether it failed by limits that an execution does not have. */

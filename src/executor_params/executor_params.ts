@@ -48,8 +48,8 @@ export interface ExecutorParams {
    */
   readonly stackNativeMax?: number;
   /**
-   * How many bytes of memory a preparation for a precheck may take, from 256 MiB to 16 GiB. It is checked and hashed as upstream
-   * does, and has no further effect: the memory of a worker that compiles is V8's to limit.
+   * How many bytes of memory a preparation may take to pass a precheck, from 256 MiB to 16 GiB. Upstream counts what is allocated;
+   * this host goes by the worker's resident set, of which some 50 MiB are V8's own.
    *
    * @default Upstream has none, and neither has this host
    */

@@ -528,3 +528,14 @@ Deno.test("a host counts what it does, by reason", async () => {
   ) assert(counted.includes(line), `${line} in\n${counted.join("\n")}`);
   assertStringIncludes(metrics.toPrometheus(), "polkadot_pvf_execution_time_count 1");
 });
+
+Deno.test("a precheck holds code to the memory that the executor parameters allow", async () => {
+  await withScriptHost({}, async (host) => {
+    const code = script(`{ prepare() { globalThis.kept = new Uint8Array(300 * 2 ** 20).fill(1) }, run: () => "fine" }`);
+    const pvf = await Pvf.fromCode(code, { executorParams: { precheckingMaxMemoryBytes: 256 * 2 ** 20 } });
+    const prechecked = await host.precheck(pvf);
+    assert(prechecked.kind === "failed" && prechecked.error.kind === "out-of-memory", JSON.stringify(prechecked));
+    assertEquals((await host.precheck(await Pvf.fromCode(code))).kind, "prepared", "no limit, no failure");
+    assertEquals(await resultOf(host, pvf), "fine");
+  });
+});
