@@ -11,6 +11,9 @@ const PREPARE_WORKER_PAGES = 65_536;
 /** A worker that is kept ready does for code that may have no more than this: all but the most unusual. */
 const SPARE_WORKER_PAGES = 4_096;
 
+/** How long a spare worker that was lost is not replaced, at first: nobody waits for it. */
+const SPARE_RETRY_DELAY_MS = 1_000;
+
 /** The queues, and how their workers are started. */
 export interface HostQueues {
   readonly prepareSchedule: PrepareSchedule<PrepareEntry & Waiting>;
@@ -54,6 +57,7 @@ export function createQueues(options: ResolvedHostOptions, environment: SpawnEnv
     idleTimeoutMs: options.idleWorkerTimeoutMs,
     spawnAttempts: options.spawnAttempts,
     spawnRetryDelayMs: options.spawnRetryDelayMs,
+    spareRetryDelayMs: SPARE_RETRY_DELAY_MS,
     onWarning: options.onWarning,
     now: options.now,
   };

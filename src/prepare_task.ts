@@ -37,7 +37,7 @@ export function prepareTask(
     unreachable: (message) => ({ kind: "unreachable", message }),
   });
   const result = submitted.result.catch((error): PrepareError => {
-    if (queues.prepare.isClosed) throw error;
+    if (queues.prepare.isClosed) throw queues.prepare.closeReason;
     // Whatever it is, the artifact must not stay in preparation for ever.
     return { kind: error instanceof SpawnError ? "spawn" : "io-error", message: errorText(error) };
   });

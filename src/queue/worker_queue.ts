@@ -50,6 +50,8 @@ export interface WorkerQueueOptions<E> {
   /** How often starting a worker is tried for one job, and how long the first pause between is; each is four times the one before. */
   readonly spawnAttempts: number;
   readonly spawnRetryDelayMs: number;
+  /** How long the first pause is after a spare worker was lost; each is four times the one before, three times. */
+  readonly spareRetryDelayMs: number;
   /** Starts a worker that is kept ready. */
   readonly spawnSpare: (signal: AbortSignal) => Promise<IdleWorker>;
   readonly onWarning: (message: string, error: unknown) => void;
@@ -71,6 +73,9 @@ export interface Waiting {
 
 /** How often a job is handed to a worker that does not take it. */
 const MAX_UNREACHABLE = 3;
+
+/** How often the pause grows before a spare worker is started again. */
+const MAX_SPARE_PAUSES = 3;
 
 /**
  * Who is doing what.
@@ -116,6 +121,9 @@ export class WorkerQueue<E extends object> {
   readonly #starting = new Set<Promise<void>>();
   /** How many jobs hold a worker, or are about to. */
   #busy = 0;
+  /** How many spare workers in a row did not start or ended unused, and what stops the pause after the last of them. */
+  #lostSpares = 0;
+  #sparePause: Cancel | undefined;
 
   constructor(options: WorkerQueueOptions<E>) {
     this.#options = options;
@@ -125,6 +133,11 @@ export class WorkerQueue<E extends object> {
   get counts(): WorkerCounts {
     const { size: idle } = this.#idle;
     return { idle, busy: this.#busy, starting: this.#starting.size, waiting: this.#options.schedule.length };
+  }
+
+  /** With what it was closed, if it was. */
+  get closeReason(): unknown {
+    return this.#closing.signal.reason;
   }
 
   /** Whether it takes no jobs any more. */
@@ -183,6 +196,7 @@ export class WorkerQueue<E extends object> {
   /** Aborts whatever waits or runs, with this reason, and ends every worker. */
   async close(reason: unknown): Promise<void> {
     this.#closing.abort(reason);
+    this.#sparePause?.();
     while (this.#running.size + this.#starting.size > 0) await Promise.all([...this.#running, ...this.#starting]);
     for (const worker of [...this.#idle.keys()]) this.#retire(worker, "closed");
     await Promise.all(this.#retiring);
@@ -263,7 +277,10 @@ export class WorkerQueue<E extends object> {
     if (!worker) return;
     const { maxJobsPerWorker, keepWorkers } = this.#options;
     const boundTo = worker.boundTo;
+    this.#lostSpares = 0;
     this.#list(worker);
+    // One that ended before it was listed is retired already.
+    if (!this.#idle.has(worker)) return;
     if (this.isClosed) this.#retire(worker, "closed");
     else if (worker.jobs >= maxJobsPerWorker) this.#retire(worker, "max-jobs");
     else if (this.#workers > keepWorkers) this.#retire(worker, "culled");
@@ -272,9 +289,17 @@ export class WorkerQueue<E extends object> {
 
   #list(worker: IdleWorker): void {
     const isSpare = worker.jobs === 0;
-    const stop = isSpare ? () => {} : this.#timer(this.#options.idleTimeoutMs, () => this.#retire(worker, "idle"));
+    const stop = isSpare ? () => {} : this.#timer(this.#options.idleTimeoutMs, () => this.#lose(worker, "idle"));
     this.#idle.set(worker, stop);
-    worker.onExit = () => this.#retire(worker, "died");
+    worker.onExit = () => this.#lose(worker, "died");
+  }
+
+  /** Without it, there may be room or need for a spare one. */
+  #lose(worker: IdleWorker, reason: "idle" | "died"): void {
+    const isSpare = worker.jobs === 0;
+    this.#retire(worker, reason);
+    if (isSpare) this.#pauseSpares();
+    else this.#keepSpares();
   }
 
   #unlist(worker: IdleWorker): IdleWorker {
@@ -290,15 +315,27 @@ export class WorkerQueue<E extends object> {
     return retiring;
   }
 
+  /** What ended one spare worker is likely to end the next, so each time the pause is longer. A job does not wait for its end. */
+  #pauseSpares(): void {
+    const ms = this.#options.spareRetryDelayMs * 4 ** Math.min(this.#lostSpares++, MAX_SPARE_PAUSES);
+    this.#sparePause?.();
+    this.#sparePause = this.#timer(ms, () => {
+      this.#sparePause = undefined;
+      this.#keepSpares();
+    });
+    if (this.isClosed) this.#sparePause();
+  }
+
   #keepSpares(): void {
+    if (this.#sparePause) return;
     const { spareWorkers, maxWorkers } = this.#options;
     const ready = [...this.#idle.keys()].filter((worker) => worker.jobs === 0).length + this.#starting.size;
     for (let missing = spareWorkers - ready; missing > 0 && this.#workers < maxWorkers && !this.isClosed; missing--) {
       const starting = this.#startSpare().then((isReady) => {
         this.#starting.delete(starting);
-        // One that did not start leaves its place to a job, and is not tried again before something else happens.
-        if (isReady) this.pump();
-        else this.#startJobs();
+        if (!isReady) this.#pauseSpares();
+        // One that did not start leaves its place to a job.
+        this.pump();
       });
       this.#starting.add(starting);
     }

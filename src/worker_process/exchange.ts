@@ -94,7 +94,7 @@ async function converse<Q extends Numbered, R extends { message: Numbered }>(
     // The answer is waited for from the start: a worker that floods its output must not keep the host from noticing.
     const answer = receive().then((answer) => ({ answer }), (error: unknown) => ({ error }));
     const sent = worker.send(request.kind, request.message).then(() => undefined, (error: unknown) => errorText(error));
-    const first = await Promise.race([answer, watch.over, refusal(sent)]);
+    const first = await Promise.race([answer, watch.over, refusal(sent, answer)]);
     if (first === "aborted") throw signal.reason;
     if (first === "late") return { kind: "timed-out", message: `No answer within ${timeoutMs} ms of wall-clock time` };
     if ("unsent" in first) {
@@ -138,10 +138,12 @@ async function explain<T>(
 }
 
 /** Resolves when the request was not taken and, some time after that, nothing else has told why. */
-async function refusal(sent: Promise<string | undefined>): Promise<{ unsent: string }> {
+async function refusal(sent: Promise<string | undefined>, answer: Promise<unknown>): Promise<{ unsent: string }> {
   const unsent = await sent;
   if (unsent === undefined) return await new Promise(() => {});
-  await watchFor(END_GRACE_MS).over;
+  const watch = watchFor(END_GRACE_MS);
+  await Promise.race([watch.over, answer]);
+  watch.stop();
   return { unsent };
 }
 

@@ -29,6 +29,8 @@ type Options = Partial<WorkerQueueOptions<PrepareEntry>> & { softCapacity?: numb
 /** A queue whose workers are made up; what happens is in `log`. */
 class Fixture {
   readonly log: string[] = [];
+  /** Every worker that was made. */
+  readonly workers: FakeWorker[] = [];
   /** Why workers went, in their order. */
   readonly retired: string[] = [];
   readonly queue: WorkerQueue<PrepareEntry>;
@@ -51,6 +53,7 @@ class Fixture {
       idleTimeoutMs: 1_000,
       spawnAttempts: 3,
       spawnRetryDelayMs: 10,
+      spareRetryDelayMs: 10,
       spawnSpare: () => this.#spawn(undefined),
       onWarning: (message) => this.log.push(message),
       onRetired: (reason) => this.retired.push(reason),
@@ -77,6 +80,7 @@ class Fixture {
     if (failure) return Promise.reject(failure);
     const worker = new FakeWorker(this.log, `w${++this.#spawned}`, boundTo);
     this.log.push(`spawn ${worker.name}`);
+    this.workers.push(worker);
     return Promise.resolve(worker.idle);
   }
 
@@ -108,8 +112,8 @@ function withFixture(options: Options = {}) {
   const fixture = new Fixture(options);
   const job: Fixture["job"] = (...args) => fixture.job(...args);
   const submit: Fixture["submit"] = (...args) => fixture.submit(...args);
-  const { queue, log, timers, schedule, spawnFailures } = fixture;
-  return { queue, log, timers, schedule, spawnFailures, job, submit };
+  const { queue, log, timers, schedule, spawnFailures, retired, workers } = fixture;
+  return { queue, log, timers, schedule, spawnFailures, retired, workers, job, submit };
 }
 
 Deno.test("submit() runs jobs in their order, on one worker where that will do", async () => {
@@ -314,4 +318,47 @@ Deno.test("an expiry takes a waiting job out of the queue, and leaves a running 
   await assertRejects(() => waiting, Error, "too late");
   gate.resolve();
   assertEquals(await running, "a");
+});
+
+Deno.test("a worker that ends between its answer and its release is retired once", async () => {
+  const { queue, submit, job, retired, log } = withFixture({ maxWorkers: 2, softCapacity: 1 });
+  const dying = job("a");
+  await submit({
+    ...dying,
+    run: async (idle, signal) => {
+      const end = await dying.run(idle, signal);
+      Object.defineProperty(idle, "onExit", { set: (onExit: () => void) => onExit() });
+      return end;
+    },
+  });
+  await queue.close(new Error("closed"));
+  assertEquals([retired, log], [["died"], ["spawn w1", "a on w1", "retire w1"]]);
+});
+
+Deno.test("a spare worker that dies unused is replaced, each time after a longer pause, until a job is done", async () => {
+  const { queue, submit, job, timers, workers } = withFixture({ maxWorkers: 2, spareWorkers: 1 });
+  queue.pump();
+  for (const pause of [10, 40, 160]) {
+    await settle();
+    workers.at(-1)?.onExit();
+    assertEquals(timers.map(({ ms }) => ms), [pause]);
+    timers[0]?.fire();
+    timers.splice(0);
+  }
+  await settle();
+  await submit(job("a", "x"));
+  await settle();
+  workers.at(-1)?.onExit();
+  assertEquals(timers.map(({ ms }) => ms), [1_000, 10]);
+  await queue.close(new Error("closed"));
+  assertEquals(timers, [], "no timer is left");
+});
+
+Deno.test("a bound worker that goes leaves room for a spare one", async () => {
+  const { submit, job, timers, log } = withFixture({ maxWorkers: 1, spareWorkers: 1 });
+  await submit(job("a", "x"));
+  await settle();
+  timers[0]?.fire();
+  await settle();
+  assertEquals(log.slice(-2), ["retire w1", "spawn w2"]);
 });
