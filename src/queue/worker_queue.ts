@@ -245,10 +245,25 @@ export class WorkerQueue<E extends object> {
     }
   }
 
+  /** While starting one fails, another may become free: so it is looked for each time. */
   async #workerFor<T>(job: Job<T>, signal: AbortSignal): Promise<IdleWorker> {
+    const { spawnAttempts, spawnRetryDelayMs } = this.#options;
+    for (let attempt = 1;; attempt++) {
+      const idle = this.#idleFor(job);
+      if (idle) return idle;
+      await this.#makeRoom();
+      try {
+        return await job.spawn(signal);
+      } catch (error) {
+        if (!(error instanceof SpawnError) || attempt >= spawnAttempts) throw error;
+        await delayed(this.#timer, spawnRetryDelayMs * 4 ** (attempt - 1), signal);
+      }
+    }
+  }
+
+  #idleFor<T>(job: Job<T>): IdleWorker | undefined {
     const bound = this.#takeIdle((worker) => worker.boundTo === job.boundTo && job.boundTo !== undefined);
-    const idle = bound ?? this.#takeIdle((worker) => worker.boundTo === undefined && job.fits(worker));
-    return idle ?? await this.#spawn(job, signal);
+    return bound ?? this.#takeIdle((worker) => worker.boundTo === undefined && job.fits(worker));
   }
 
   #takeIdle(isWanted: (worker: IdleWorker) => boolean): IdleWorker | undefined {
@@ -257,18 +272,9 @@ export class WorkerQueue<E extends object> {
   }
 
   /** A process makes room before another is started: the number of workers is a promise about memory. */
-  async #spawn<T>(job: Job<T>, signal: AbortSignal): Promise<IdleWorker> {
-    const { maxWorkers, spawnAttempts, spawnRetryDelayMs } = this.#options;
-    const excess = Math.max(0, this.#workers - maxWorkers);
+  async #makeRoom(): Promise<void> {
+    const excess = Math.max(0, this.#workers - this.#options.maxWorkers);
     await Promise.all([...this.#idle.keys()].slice(0, excess).map((worker) => this.#retire(worker, "evicted")));
-    for (let attempt = 1;; attempt++) {
-      try {
-        return await job.spawn(signal);
-      } catch (error) {
-        if (!(error instanceof SpawnError) || attempt >= spawnAttempts) throw error;
-        await delayed(this.#timer, spawnRetryDelayMs * 4 ** (attempt - 1), signal);
-      }
-    }
   }
 
   /** A job is done with its worker: the worker becomes idle, unless there is a reason to end it. */

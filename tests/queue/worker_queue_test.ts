@@ -231,6 +231,21 @@ Deno.test("starting a worker is tried again after pauses, and then the job fails
   assertEquals(log, ["spawn w1", "a on w1", "retire w1"]);
 });
 
+Deno.test("a job whose worker does not start takes one that became free meanwhile", async () => {
+  const { submit, job, timers, spawnFailures, log } = withFixture({ maxWorkers: 2 });
+  const gate = Promise.withResolvers<void>();
+  const first = submit(job("a", "x", gate.promise));
+  await settle();
+  spawnFailures.push(SPAWN_FAILURE);
+  const second = submit(job("b", "x"));
+  await settle();
+  gate.resolve();
+  assertEquals(await first, "a");
+  timers.find(({ ms }) => ms === 10)?.fire();
+  assertEquals(await second, "b");
+  assertEquals(log, ["spawn w1", "a on w1", "b on w1"]);
+});
+
 Deno.test("an idle worker is retired after a time, and one that is used again is not", async () => {
   const { submit, job, timers, log } = withFixture();
   await submit(job("a"));
