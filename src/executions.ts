@@ -9,6 +9,7 @@ import type { Pvf } from "./pvf.ts";
 import { blockDataBytes } from "./protocol/validation_data.ts";
 import { linked } from "./queue/cancellation.ts";
 import type { ExecutionClass } from "./queue/fairness.ts";
+import { QueueFullError } from "./queue/schedule.ts";
 import type { JobEnd } from "./queue/worker_queue.ts";
 import type { PreparedArtifact } from "./registry/artifact.ts";
 import type { ArtifactRegistry } from "./registry/registry.ts";
@@ -21,6 +22,8 @@ export interface ExecutionsContext {
   readonly preparations: Preparations;
   readonly queues: HostQueues;
   readonly leaves: ActiveLeaves;
+  /** The most executions that may wait, be it for an artifact or for a worker. */
+  readonly maxWaiting: number;
   readonly povBombLimitBytes: number;
   readonly now: () => number;
   readonly metrics: Metrics;
@@ -43,6 +46,8 @@ class TooLate extends Error {}
 /** The executions of one host. */
 export class Executions {
   readonly #context: ExecutionsContext;
+  /** What has not got a worker yet. */
+  readonly #waiting = new Set<Execution>();
   /** What can come too late and has not begun, by what ends its waiting. */
   readonly #expiring = new Map<AbortController, string>();
 
@@ -51,29 +56,25 @@ export class Executions {
   }
 
   /** Runs one. Rejects with its signal's reason, or with a `QueueFullError`. */
-  async run(execution: Execution): Promise<ExecuteOutcome> {
+  async run(wanted: Execution): Promise<ExecuteOutcome> {
+    const { maxWaiting } = this.#context;
+    if (this.#waiting.size >= maxWaiting) throw new QueueFullError(this.#waiting.size, maxWaiting);
+    // The caller may do with its bytes what it likes while the job waits.
+    const execution = { ...wanted, params: wanted.params.slice() };
     const { executionClass, relayParent } = execution;
     const expiry = new AbortController();
     const canExpire = relayParent !== undefined && isBacking(executionClass);
     if (canExpire) this.#expiring.set(expiry, relayParent);
+    this.#waiting.add(execution);
     try {
-      return this.#counted(await this.#attempt(execution, expiry.signal));
+      return await this.#attempt(execution, expiry.signal);
     } catch (error) {
-      if (error instanceof TooLate) return this.#counted(tooLate(relayParent ?? ""));
+      if (error instanceof TooLate) return tooLate(relayParent ?? "");
       throw error;
     } finally {
       this.#expiring.delete(expiry);
+      this.#waiting.delete(execution);
     }
-  }
-
-  #counted(outcome: ExecuteOutcome): ExecuteOutcome {
-    const { kind } = outcome;
-    this.#context.metrics.count(
-      "polkadot_pvf_execute_finished",
-      kind === "valid" ? { kind } : { kind, reason: outcome.reason },
-    );
-    if (kind === "valid") this.#context.metrics.observe("polkadot_pvf_execution_time", outcome.wallTimeMs / 1_000);
-    return outcome;
   }
 
   /** Ends the waiting of what can no longer matter, be it for an artifact or for a worker. What runs goes on. */
@@ -117,27 +118,40 @@ export class Executions {
     const { pvf, executionClass, relayParent, signal } = execution;
     const place = { executionClass, relayParent, boundTo: artifact.path, enqueuedAt: now() };
     const job = this.#jobOf(execution, artifact);
+    const { result } = queues.execute.submit<ExecuteOutcome>(place, {
+      boundTo: artifact.path,
+      fits: (worker) => worker.maxMemoryPages >= pvf.maxMemoryPages,
+      spawn: (signal) => {
+        this.#waiting.delete(execution);
+        return queues.spawnExecuteWorker(signal, pvf.maxMemoryPages);
+      },
+      run: async (worker, signal) => {
+        this.#waiting.delete(execution);
+        metrics.count("kiln_execution_assigned", { class: executionClass });
+        metrics.observe("polkadot_pvf_execution_queued_time", (now() - place.enqueuedAt) / 1_000);
+        return toEnd(await runExecuteJob(worker, job, signal));
+      },
+      unreachable: (message) => ({ kind: "internal", reason: "host-communication", message, log: [] }),
+    }, { signal, expiry });
+    this.#countEnqueued(execution);
+    return this.#countFinished(await result.catch(toSpawnFailure));
+  }
+
+  #countEnqueued({ params }: Execution): void {
+    const { metrics } = this.#context;
     metrics.count("polkadot_pvf_execute_enqueued");
-    const povBytes = blockDataBytes(execution.params);
-    if (povBytes !== undefined) {
-      metrics.observe("polkadot_parachain_candidate_validation_pov_size", povBytes, { compressed: "true" });
-    }
-    try {
-      return await queues.execute.submit<ExecuteOutcome>(place, {
-        boundTo: artifact.path,
-        fits: (worker) => worker.maxMemoryPages >= pvf.maxMemoryPages,
-        spawn: (signal) => queues.spawnExecuteWorker(signal, pvf.maxMemoryPages),
-        run: async (worker, signal) => {
-          metrics.count("kiln_execution_assigned", { class: executionClass });
-          metrics.observe("polkadot_pvf_execution_queued_time", (now() - place.enqueuedAt) / 1_000);
-          return toEnd(await runExecuteJob(worker, job, signal));
-        },
-        unreachable: (message) => ({ kind: "internal", reason: "host-communication", message, log: [] }),
-      }, { signal, expiry }).result;
-    } catch (error) {
-      if (!(error instanceof SpawnError)) throw error;
-      return { kind: "internal", reason: "spawn", message: errorText(error), log: [] };
-    }
+    const povBytes = blockDataBytes(params);
+    if (povBytes === undefined) return;
+    metrics.observe("polkadot_parachain_candidate_validation_pov_size", povBytes, { compressed: "true" });
+  }
+
+  #countFinished(outcome: ExecuteOutcome): ExecuteOutcome {
+    const { metrics } = this.#context;
+    const { kind } = outcome;
+    const labels = kind === "valid" ? { kind } : { kind, reason: outcome.reason };
+    metrics.count("polkadot_pvf_execute_finished", labels);
+    if (kind === "valid") metrics.observe("polkadot_pvf_execution_time", outcome.wallTimeMs / 1_000);
+    return outcome;
   }
 
   #jobOf(
@@ -159,6 +173,11 @@ export function isBacking(executionClass: ExecutionClass): boolean {
 function tooLate(relayParent: string): DeadlineOutcome {
   const message = `The relay parent ${relayParent} is neither an active leaf nor an ancestor of one`;
   return { kind: "execution-deadline", reason: "relay-parent-not-active", message, log: [] };
+}
+
+function toSpawnFailure(error: unknown): ExecuteOutcome {
+  if (!(error instanceof SpawnError)) throw error;
+  return { kind: "internal", reason: "spawn", message: errorText(error), log: [] };
 }
 
 function toEnd(end: Awaited<ReturnType<typeof runExecuteJob>>): JobEnd<ExecuteOutcome> {

@@ -16,7 +16,7 @@ import { MAX_PARAMS_BYTES } from "./protocol/messages.ts";
 import { probeSecurity } from "./probe_security.ts";
 import { Pruning } from "./pruning.ts";
 import type { Pvf } from "./pvf.ts";
-import type { ExecutionClass } from "./queue/fairness.ts";
+import { EXECUTION_CLASSES, type ExecutionClass } from "./queue/fairness.ts";
 import { ArtifactRegistry, type RemovedArtifact } from "./registry/registry.ts";
 import { assertSecure, type SecurityReport } from "./security.ts";
 import { WorkerProgram } from "./worker_process/program.ts";
@@ -116,6 +116,7 @@ export class ValidationHost implements AsyncDisposable {
       retryCooldownMs: options.prepareRetryCooldownMs,
       maxRetries: options.maxPrepareRetries,
       precheckTimeoutMs: (pvf) => prepTimeoutMs(pvf.executorParams, "precheck", options.precheckTimeoutMs),
+      prepareTimeoutMs: (pvf) => prepTimeoutMs(pvf.executorParams, "prepare", options.prepareTimeoutMs),
       prepare: (...wanted) => prepareTask({ queues, registry, options }, ...wanted),
     });
     const context = {
@@ -123,6 +124,7 @@ export class ValidationHost implements AsyncDisposable {
       preparations,
       queues,
       leaves: this.#leaves,
+      maxWaiting: options.maxQueuedExecutions,
       povBombLimitBytes,
       now,
       metrics,
@@ -219,7 +221,8 @@ export class ValidationHost implements AsyncDisposable {
    * @param pvf The code
    * @param options The parameters, a time limit, a signal
    * @returns The verdict; a verdict against is a value and not an exception
-   * @throws {RangeError} An option cannot be used
+   * @throws {RangeError | TypeError} An option cannot be used
+   * @throws {QueueFullError} As many executions wait as may
    * @throws {HostClosedError} The host is closed, or was closed meanwhile
    *
    * @example
@@ -235,13 +238,17 @@ export class ValidationHost implements AsyncDisposable {
    */
   async execute(pvf: Pvf, options: ExecuteOptions): Promise<ExecuteOutcome> {
     const { params, executionClass = "approval", relayParent, signal } = options;
+    if (!EXECUTION_CLASSES.includes(executionClass)) {
+      throw new TypeError(
+        `Cannot use executionClass "${executionClass}": one of ${EXECUTION_CLASSES.join(", ")} wanted`,
+      );
+    }
     const timeoutMs = options.timeoutMs ?? this.#defaultTimeoutMs(pvf, executionClass);
     checkTimeout("timeoutMs", timeoutMs);
     if (params.length > MAX_PARAMS_BYTES) {
       throw new RangeError(`Cannot use params: ${params.length} bytes, at most ${MAX_PARAMS_BYTES} wanted`);
     }
-    // The caller may do with its bytes what it likes while the job waits.
-    const execution = { pvf, params: params.slice(), timeoutMs, executionClass, relayParent, signal };
+    const execution = { pvf, params, timeoutMs, executionClass, relayParent, signal };
     return await this.#track(() => this.#pruning.inUse(pvf.artifactId, () => this.#executions.run(execution)));
   }
 

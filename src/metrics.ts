@@ -17,8 +17,9 @@
  *   worker), `idle` (for too long), `job` (its job did not leave it healthy), `max-jobs` (it did all that it may)
  * - `polkadot_pvf_prepare_enqueued`: preparations that were asked for
  * - `polkadot_pvf_prepare_concluded`: preparations that ended; `result` is `prepared`, or the kind of the error
- * - `polkadot_pvf_execute_enqueued`: executions that were asked for
- * - `polkadot_pvf_execute_finished`: executions that ended; `kind` and `reason` are the outcome's, and a valid one has no reason
+ * - `polkadot_pvf_execute_enqueued`: executions that were put into the queue for a worker, once their code was prepared
+ * - `polkadot_pvf_execute_finished`: those of them that came to an outcome, so none that was aborted or came too late; `kind` and
+ *   `reason` are the outcome's, and a valid one has no reason
  * - `kiln_execution_assigned`: executions that were given to a worker; `class` is the execution's class
  *
  * @example
@@ -46,11 +47,11 @@ export type CounterName =
  * What is measured, with its unit. Times are in seconds, as Prometheus wants them, and not in milliseconds as elsewhere in Kiln.
  *
  * - `polkadot_pvf_preparation_time`: from the request to the worker's answer, in seconds
- * - `polkadot_pvf_execution_time`: the same of an execution, in seconds
+ * - `polkadot_pvf_execution_time`: what a valid execution took in its worker, in seconds
  * - `polkadot_pvf_execution_queued_time`: from the queue to a worker, with the start of that worker, in seconds
  * - `polkadot_pvf_preparation_max_rss`: the largest resident set of the worker during a preparation, in KiB
- * - `polkadot_parachain_candidate_validation_pov_size`: the length of a block's proof, in bytes; `compressed` is `true` (as given) or
- *   `false` (once decompressed)
+ * - `polkadot_parachain_candidate_validation_pov_size`: the length of a block's proof, in bytes, as it was given, so
+ *   `compressed` is always `true`: what upstream counts as `false` only the worker sees
  * - `polkadot_parachain_candidate_validation_code_size`: the length of code once decompressed, in bytes
  *
  * @example

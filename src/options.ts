@@ -55,7 +55,8 @@ export interface HostOptions {
    */
   readonly maxJobsPerWorker?: number;
   /**
-   * How many execute workers are kept ready, so that a first job need not wait for one to start. They count as execute workers.
+   * How many execute workers are kept ready, so that a first job need not wait for one to start. They count as execute workers, and
+   * none is kept where all that may be are bound to code.
    *
    * @default {1}
    */
@@ -79,7 +80,7 @@ export interface HostOptions {
    */
   readonly spawnRetryDelayMs?: number;
   /**
-   * How many executions may wait. A call beyond that is rejected with a `QueueFullError`.
+   * How many executions may wait, be it for an artifact or for a worker. A call beyond that is rejected with a `QueueFullError`.
    *
    * @default {1000}
    */
@@ -273,7 +274,6 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     ...given(options),
     cachePath: options.cachePath,
   };
-  const { onWarning } = resolved;
   if (typeof resolved.cachePath !== "string" || resolved.cachePath === "") {
     throw new TypeError(`Cannot use cachePath ${JSON.stringify(resolved.cachePath)}: a path wanted`);
   }
@@ -290,7 +290,16 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
   for (const name of ["codeBombLimitBytes", "povBombLimitBytes"] as const) checkWhole(name, resolved[name], 1, MAX_U32);
   checkWhole("maxPrepareRetries", resolved.maxPrepareRetries, 0, MAX_U32);
   checkWhole("prepareRetryCooldownMs", resolved.prepareRetryCooldownMs, 0, Number.MAX_SAFE_INTEGER);
-  return { ...resolved, onWarning: neverThrowing(onWarning) };
+  const { onWarning, onPrune, metrics } = resolved;
+  return {
+    ...resolved,
+    onWarning: neverThrowing(onWarning),
+    onPrune: neverThrowing(onPrune),
+    metrics: {
+      count: neverThrowing((...counted) => metrics.count(...counted)),
+      observe: neverThrowing((...observed) => metrics.observe(...observed)),
+    },
+  };
 }
 
 /** Throws a `RangeError` unless `value` is a number of milliseconds that a job may be given. */
@@ -303,11 +312,11 @@ function checkWhole(name: string, value: number, least: number, most: number): v
   throw new RangeError(`Cannot use ${name} ${value}: a whole number from ${least} to ${most} wanted`);
 }
 
-/** What a caller does with a warning must not stop the clean-up that it comes from. */
-function neverThrowing(onWarning: ResolvedHostOptions["onWarning"]): ResolvedHostOptions["onWarning"] {
-  return (message, error) => {
+/** What a caller does with what it is told must not stop the work that is told of. */
+function neverThrowing<Args extends unknown[]>(callback: (...args: Args) => void): (...args: Args) => void {
+  return (...args) => {
     try {
-      onWarning(message, error);
+      callback(...args);
     } catch {
       // There is nobody left to tell.
     }

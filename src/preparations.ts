@@ -8,7 +8,7 @@
  */
 import { abortable } from "@std/async/abortable";
 import { exists } from "@std/fs";
-import { isDeterministic, type PrepareError, type PrepareStats } from "./prepare_error.ts";
+import { isDeterministic, type PrepareError, type PrepareErrorKind, type PrepareStats } from "./prepare_error.ts";
 import type { Pvf } from "./pvf.ts";
 import type { PreparePriority } from "./queue/prepare_schedule.ts";
 import {
@@ -39,6 +39,8 @@ export interface PreparationsContext {
   readonly maxRetries: number;
   /** The CPU time that a precheck of this code may take, in milliseconds. */
   precheckTimeoutMs(pvf: Pvf): number;
+  /** The CPU time that preparing this code for an execution may take, in milliseconds. */
+  prepareTimeoutMs(pvf: Pvf): number;
   /** Queues a preparation. */
   prepare(pvf: Pvf, limits: PrepareLimits, priority: PreparePriority): PrepareTask;
 }
@@ -60,33 +62,46 @@ export class Preparations {
 
   /** For a precheck: a failure is never tried again. */
   async forPrecheck(pvf: Pvf, signal?: AbortSignal): Promise<Preparation> {
+    const allowedMs = this.#context.precheckTimeoutMs(pvf);
+    const isFinal = (found: Preparation): boolean => found.state === "failed" && !hadLessTime(found, allowedMs);
     const known = this.#context.registry.get(pvf.artifactId);
-    const found = known?.state === "failed" ? known : await this.#ensure(pvf, "precheck", "normal", signal);
-    return this.#byStrictLimits(pvf, found);
+    if (known?.state === "failed" && isFinal(known)) return known;
+    const found = await this.#ensure(pvf, "precheck", "normal", signal);
+    // Whoever joined a preparation that had less time has time of its own.
+    const own = hadLessTime(found, allowedMs) ? await this.#ensure(pvf, "precheck", "normal", signal) : found;
+    return this.#byStrictLimits(pvf, own);
   }
 
   /** For an execution: a file that is gone is made again, and so is, after a while, what failed by no known fault of the code. */
   async forExecution(pvf: Pvf, priority: PreparePriority, signal?: AbortSignal): Promise<Preparation> {
     const { registry } = this.#context;
+    const prepared = registry.get(pvf.artifactId);
+    if (prepared?.state === "prepared" && !await isThere(prepared.path)) {
+      await registry.remove(pvf.artifactId, prepared.path);
+    }
     const known = registry.get(pvf.artifactId);
-    if (known?.state === "prepared" && !await isThere(known.path)) await registry.remove(pvf.artifactId, known.path);
-    if (known?.state === "failed" && !this.#mayRetry(known)) return known;
+    if (known?.state === "failed" && !this.#mayRetry(pvf, known)) return known;
     const found = await this.#ensure(pvf, "compile", priority, signal);
-    // Whoever joined a precheck that failed by its limits has limits of its own.
-    return isBeyondPrecheck(found) ? await this.#ensure(pvf, "compile", priority, signal) : found;
+    // Whoever joined a preparation with other limits has limits of its own.
+    return this.#hadLess(pvf, found) ? await this.#ensure(pvf, "compile", priority, signal) : found;
   }
 
   /** Ahead of any need: begins what is not begun, and nobody waits. */
   headsUp(pvf: Pvf): void {
     const known = this.#context.registry.get(pvf.artifactId);
     if (known?.state === "prepared") this.#context.registry.touch(pvf.artifactId);
-    else if (known === undefined || (known.state === "failed" && this.#mayRetry(known))) {
+    else if (known === undefined || (known.state === "failed" && this.#mayRetry(pvf, known))) {
       this.#begin(pvf, "compile", "normal");
     }
   }
 
-  #mayRetry(failed: FailedArtifact): boolean {
-    if (isBeyondPrecheck(failed)) return true;
+  /** Whether it failed by limits that an execution of this code does not have. */
+  #hadLess(pvf: Pvf, found: Preparation): boolean {
+    return isBeyondPrecheck(found) || hadLessTime(found, this.#context.prepareTimeoutMs(pvf));
+  }
+
+  #mayRetry(pvf: Pvf, failed: FailedArtifact): boolean {
+    if (this.#hadLess(pvf, failed)) return true;
     const { now, retryCooldownMs, maxRetries } = this.#context;
     const isOver = now() >= failed.lastFailed + retryCooldownMs;
     return !isDeterministic(failed.error) && isOver && failed.numFailures <= maxRetries;
@@ -135,12 +150,36 @@ export class Preparations {
   }
 
   async #conclude(pvf: Pvf, limits: PrepareLimits, task: PrepareTask): Promise<Preparation> {
-    const { registry } = this.#context;
-    const result = await task.result;
-    if ("path" in result) registry.setPrepared(pvf.artifactId, result);
-    else registry.setFailed(pvf.artifactId, result, limits);
-    return registry.get(pvf.artifactId) as Preparation;
+    const { registry, now } = this.#context;
+    const id = pvf.artifactId;
+    let result: ArtifactFile | PrepareError;
+    try {
+      result = await task.result;
+    } catch (error) {
+      registry.abandonPreparing(id);
+      throw error;
+    }
+    if ("path" in result) registry.setPrepared(id, result);
+    else if (!NEVER_TRIED.has(result.kind)) registry.setFailed(id, result, limits);
+    else {
+      // It says nothing about the code, so the next request finds nothing known.
+      registry.abandonPreparing(id);
+      return { state: "failed", lastFailed: now(), numFailures: 1, error: result, limits };
+    }
+    return registry.get(id) as Preparation;
   }
+}
+
+/** What goes wrong before a worker has seen the code. */
+const NEVER_TRIED: ReadonlySet<PrepareErrorKind> = new Set<PrepareErrorKind>([
+  "spawn",
+  "unreachable",
+  "create-tmp-file",
+]);
+
+/** Whether it failed for want of time, and of less time than this. */
+function hadLessTime(found: Preparation, allowedMs: number): boolean {
+  return found.state === "failed" && (found.error.allowedMs ?? Infinity) < allowedMs;
 }
 
 /** What a precheck finds wrong with what a preparation took. */

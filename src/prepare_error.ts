@@ -61,6 +61,8 @@ export interface PrepareError {
   readonly kind: PrepareErrorKind;
   /** What went wrong, naming the value at fault and what was wanted. */
   readonly message: string;
+  /** Where it timed out, the CPU time that it was allowed, in milliseconds: whoever allows more may see another end. */
+  readonly allowedMs?: number;
 }
 
 /**

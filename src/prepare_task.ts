@@ -42,7 +42,7 @@ export function prepareTask(
     return { kind: error instanceof SpawnError ? "spawn" : "io-error", message: errorText(error) };
   });
   return {
-    result: result.then((result) => observed(options, result)),
+    result: result.then((result) => observed(options, withLimit(result, job.timeoutMs))),
     raise() {
       // There may be a worker for an urgent preparation where there was none for this one.
       if (queues.prepareSchedule.raise(submitted.entry)) queues.prepare.pump();
@@ -64,6 +64,10 @@ function observed<T extends ArtifactFile | PrepareError>({ metrics }: ResolvedHo
     metrics.observe("polkadot_parachain_candidate_validation_code_size", result.stats.decompressedBytes);
   }
   return result;
+}
+
+function withLimit<T extends ArtifactFile | PrepareError>(result: T, allowedMs: number): T {
+  return "kind" in result && result.kind === "timed-out" ? { ...result, allowedMs } : result;
 }
 
 function prepareJobOf(pvf: Pvf, limits: PrepareLimits, options: ResolvedHostOptions): PrepareJob {

@@ -429,6 +429,7 @@ class Bench {
       retryCooldownMs: options.prepareRetryCooldownMs,
       maxRetries: options.maxPrepareRetries,
       precheckTimeoutMs: () => options.precheckTimeoutMs,
+      prepareTimeoutMs: () => options.prepareTimeoutMs,
       prepare: (...wanted) => this.#prepare(...wanted),
     });
     this.executions = new Executions({
@@ -436,6 +437,7 @@ class Bench {
       preparations: this.preparations,
       queues,
       leaves: this.leaves,
+      maxWaiting: options.maxQueuedExecutions,
       povBombLimitBytes: options.povBombLimitBytes,
       now,
       metrics: options.metrics,

@@ -8,6 +8,26 @@ Deno.test("resolveHostOptions() fills in the defaults, also for options that are
   assertEquals(resolved.denoPath, Deno.execPath());
 });
 
+Deno.test("resolveHostOptions() keeps what a caller throws away from whoever tells the caller", () => {
+  const told: unknown[] = [];
+  const tell = (...args: unknown[]): never => {
+    told.push(args);
+    throw new Error("a caller's mistake");
+  };
+  const options = { cachePath: "cache", onWarning: tell, onPrune: tell, metrics: { count: tell, observe: tell } };
+  const { onWarning, onPrune, metrics } = resolveHostOptions(options);
+  onWarning("a warning", undefined);
+  onPrune([]);
+  metrics.count("polkadot_pvf_prepare_enqueued");
+  metrics.observe("polkadot_pvf_preparation_time", 1, {});
+  assertEquals(told, [
+    ["a warning", undefined],
+    [[]],
+    ["polkadot_pvf_prepare_enqueued"],
+    ["polkadot_pvf_preparation_time", 1, {}],
+  ]);
+});
+
 Deno.test("resolveHostOptions() names the option that cannot be used, and its value", () => {
   const wrong: Partial<HostOptions>[] = [
     { maxPrepareWorkers: 0 },

@@ -12,6 +12,7 @@ import { Pruning, type PruningOptions } from "../src/pruning.ts";
 import { Pvf } from "../src/pvf.ts";
 import type { ExecuteEntry } from "../src/queue/execute_schedule.ts";
 import type { ExecutionClass } from "../src/queue/fairness.ts";
+import { QueueFullError } from "../src/queue/schedule.ts";
 import type { PreparePriority } from "../src/queue/prepare_schedule.ts";
 import type { JobSignals, Waiting, WorkerQueue } from "../src/queue/worker_queue.ts";
 import type { ArtifactFile, PrepareLimits } from "../src/registry/artifact.ts";
@@ -20,6 +21,7 @@ import { idOf, RegistryFixture, STATS } from "./registry/fixtures.ts";
 
 const COOLDOWN_MS = 15 * 60_000;
 const PRECHECK_MS = 60_000;
+const MAX_WAITING = 3;
 const SUCCESS = Symbol("success");
 
 const [PVF1, PVF2] = await Promise.all([Pvf.fromCode(Uint8Array.of(1)), Pvf.fromCode(Uint8Array.of(2))]);
@@ -52,6 +54,8 @@ class Fixture implements AsyncDisposable {
   readonly preparations: Preparations;
   readonly leaves = new ActiveLeaves();
   readonly executions: Executions;
+  /** The CPU time that a precheck may take. */
+  precheckMs = PRECHECK_MS;
   /** What executions end with. */
   outcome: ExecuteOutcome | Promise<ExecuteOutcome> = VALID;
 
@@ -62,7 +66,8 @@ class Fixture implements AsyncDisposable {
       now,
       retryCooldownMs: COOLDOWN_MS,
       maxRetries: 5,
-      precheckTimeoutMs: () => PRECHECK_MS,
+      precheckTimeoutMs: () => this.precheckMs,
+      prepareTimeoutMs: () => 6 * PRECHECK_MS,
       prepare: (...wanted) => this.#prepare(...wanted),
     });
     const execute = {
@@ -77,6 +82,7 @@ class Fixture implements AsyncDisposable {
       preparations: this.preparations,
       queues: { execute } as HostQueues,
       leaves: this.leaves,
+      maxWaiting: MAX_WAITING,
       povBombLimitBytes: 1,
       now,
       metrics: NO_METRICS,
@@ -318,6 +324,53 @@ Deno.test("cancellation: an execution that is given up while it waits for an art
   await assertRejects(() => fixture.execute(PVF1, "approval", { signal: controller.signal }), Error, "not wanted");
   await assertRejects(() => fixture.precheck(PVF2, controller.signal), Error, "not wanted");
   await fixture.assertQuiet();
+});
+
+Deno.test("a preparation that no worker began says nothing about the code: the next request tries anew", async () => {
+  for (const kind of ["spawn", "unreachable", "create-tmp-file"] as const) {
+    await using fixture = await Fixture.open();
+    const calls = [fixture.execute(PVF1), fixture.execute(PVF1)];
+    await fixture.conclude(kind);
+    assertEquals((await Promise.all(calls)).map(({ kind }) => kind), ["internal", "internal"]);
+    assertEquals(fixture.files.registry.get(PVF1.artifactId), undefined);
+    const precheck = fixture.precheck(PVF1);
+    await fixture.conclude(kind);
+    assertEquals(errorOf(await precheck), kind);
+    const again = fixture.precheck(PVF1);
+    await fixture.conclude(SUCCESS);
+    assertEquals((await again).state, "prepared");
+  }
+});
+
+Deno.test("a precheck that ran out of time answers for prechecks that have no more, and for no others", async () => {
+  await using fixture = await Fixture.open();
+  const first = fixture.precheck(PVF1);
+  const request = await fixture.taken();
+  fixture.precheckMs = 2 * PRECHECK_MS;
+  const joined = fixture.precheck(PVF1);
+  request.conclude({ kind: "timed-out", message: "by one limit", allowedMs: PRECHECK_MS });
+  assertEquals(errorOf(await first), "timed-out");
+  const own = await fixture.taken();
+  own.conclude({ kind: "timed-out", message: "by the other", allowedMs: 2 * PRECHECK_MS });
+  assertEquals(errorOf(await joined), "timed-out");
+  assertEquals(errorOf(await fixture.precheck(PVF1)), "timed-out");
+  fixture.precheckMs = PRECHECK_MS;
+  assertEquals(errorOf(await fixture.precheck(PVF1)), "timed-out");
+  await fixture.assertQuiet();
+});
+
+Deno.test("executions that wait for an artifact count as waiting, and one that is given up makes room", async () => {
+  await using fixture = await Fixture.open();
+  const controller = new AbortController();
+  const calls = [PVF1, PVF1].map((pvf) => fixture.execute(pvf));
+  const given = fixture.execute(PVF1, "backing", { signal: controller.signal });
+  const error = await assertRejects(() => fixture.execute(PVF2, "dispute"), QueueFullError);
+  assertEquals([error.length, error.limit, error.retryable], [MAX_WAITING, MAX_WAITING, true]);
+  controller.abort(new Error("not wanted"));
+  await assertRejects(() => given, Error, "not wanted");
+  calls.push(fixture.execute(PVF1, "dispute"));
+  await fixture.conclude(SUCCESS);
+  assertEquals(await Promise.all(calls), [VALID, VALID, VALID]);
 });
 
 Deno.test("shutdown_on_handle_drop: a preparation that ends with the host rejects for all that wait, and for nobody", async () => {

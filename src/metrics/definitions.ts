@@ -91,9 +91,9 @@ export const COUNTERS: Readonly<Record<CounterName, MetricDefinition>> = {
     help: "Preparations that ended, by kind of error",
     labels: { result: ["prepared", ...Object.keys(PREPARE_ERRORS)] },
   },
-  "polkadot_pvf_execute_enqueued": { help: "Executions that were asked for", labels: {} },
+  "polkadot_pvf_execute_enqueued": { help: "Executions that were queued for a worker", labels: {} },
   "polkadot_pvf_execute_finished": {
-    help: "Executions that ended, by kind of outcome and reason",
+    help: "Executions that came to an outcome, by its kind and reason",
     labels: { kind: Object.keys(KINDS), reason: Object.keys(REASONS) },
   },
   "kiln_execution_assigned": {
@@ -110,7 +110,7 @@ export const HISTOGRAMS: Readonly<Record<HistogramName, HistogramDefinition>> = 
     buckets: [0.1, 0.5, 1, 2, 3, 10, 20, 30, 60, 120, 240, 360, 480],
   },
   "polkadot_pvf_execution_time": {
-    help: "Time from the request of an execution to the answer, in seconds",
+    help: "Time that a valid execution took in its worker, in seconds",
     labels: {},
     buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 4, 5, 6, 8, 10, 12],
   },
@@ -125,7 +125,7 @@ export const HISTOGRAMS: Readonly<Record<HistogramName, HistogramDefinition>> = 
     buckets: doubling(8_192, 10),
   },
   "polkadot_parachain_candidate_validation_pov_size": {
-    help: "Length of a proof of validity as given and once decompressed, in bytes",
+    help: "Length of a proof of validity as given, in bytes",
     labels: { compressed: ["true", "false"] },
     buckets: doubling(16_384, 10),
   },

@@ -187,6 +187,15 @@ export class ArtifactRegistry implements AsyncDisposable {
     this.#table.setFailed(id, error, limits);
   }
 
+  /**
+   * Forgets that `id` was being prepared: nothing came of it that says anything about the artifact.
+   *
+   * @throws {Error} If the artifact is not being prepared.
+   */
+  abandonPreparing(id: ArtifactId): void {
+    this.#table.abandonPreparing(id);
+  }
+
   /** Notes that the artifact `id` is needed now. Gives back whether it is prepared; if it is not, nothing changes. */
   touch(id: ArtifactId): boolean {
     return this.#table.touch(id);

@@ -2,7 +2,7 @@
  * The states of artifacts, in memory:
  *
  * 1. An artifact that is not in the table is inserted as preparing.
- * 2. What is being prepared becomes prepared or failed. Nothing else does.
+ * 2. What is being prepared becomes prepared or failed, which nothing else does, or is forgotten if nothing came of it.
  * 3. What failed may be prepared again, and keeps the count of its failures. Of too many failures the oldest is
  *    forgotten.
  * 4. What is prepared is taken out when nobody needed it for long, or when its file turned out to be bad.
@@ -104,6 +104,11 @@ export class ArtifactTable {
     this.#set(id, { state: "failed", lastFailed: this.#now(), numFailures: numFailures + 1, error, limits });
     const [oldest] = this.#failedKeys;
     if (this.#failedKeys.size > this.#maxFailedEntries && oldest !== undefined) this.#delete(oldest);
+  }
+
+  abandonPreparing(id: ArtifactId): void {
+    this.#expect(id, "preparing");
+    this.#delete(artifactKey(id));
   }
 
   /** Whether `id` is prepared; if so, it is needed now. */

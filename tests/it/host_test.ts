@@ -4,6 +4,7 @@ import { delay } from "@std/async/delay";
 import { HostClosedError, ValidationHost } from "../../src/host.ts";
 import { MetricsRegistry } from "../../src/metrics/metrics_registry.ts";
 import { Pvf } from "../../src/pvf.ts";
+import type { ExecutionClass } from "../../src/queue/fairness.ts";
 import { QueueFullError } from "../../src/queue/schedule.ts";
 import { CacheLockedError } from "../../src/registry/lock.ts";
 import { InsecureError } from "../../src/security.ts";
@@ -266,7 +267,7 @@ Deno.test("start() leaves no lock behind when it fails", async () => {
   });
 });
 
-Deno.test("execute() refuses a timeout and parameters that cannot be", async () => {
+Deno.test("execute() refuses a timeout, a class and parameters that cannot be", async () => {
   await withHost({}, async (host) => {
     const pvf = await Pvf.fromCode(NO_PARAMS);
     for (const timeoutMs of [0, -1, 1.5, NaN, Infinity, 2 ** 31]) {
@@ -276,6 +277,11 @@ Deno.test("execute() refuses a timeout and parameters that cannot be", async () 
         `timeoutMs ${timeoutMs}`,
       );
     }
+    await assertRejects(
+      () => host.execute(pvf, { params: NO_PARAMS, executionClass: "urgent" as ExecutionClass }),
+      TypeError,
+      'executionClass "urgent": one of dispute, approval',
+    );
     const params = new Uint8Array(64 * 2 ** 20 + 1);
     await assertRejects(() => host.execute(pvf, { params }), RangeError, "67108865 bytes");
   });
