@@ -1,4 +1,5 @@
 /** What a host can be told at its start. */
+import { MAX_TIMEOUT_MS } from "./executor_params/timeouts.ts";
 import { type Metrics, NO_METRICS } from "./metrics.ts";
 import type { RemovedArtifact } from "./registry/registry.ts";
 
@@ -223,9 +224,6 @@ export interface HostOptions {
 /** Options with every default filled in. */
 export type ResolvedHostOptions = Required<Omit<HostOptions, "engineSource">> & Pick<HostOptions, "engineSource">;
 
-/** A timer can wait 2^31 - 1 ms, and a job's wall-clock limit is four times its timeout. */
-const MAX_TIMEOUT_MS = Math.floor((2 ** 31 - 1) / 4);
-
 const MAX_U32 = 2 ** 32 - 1;
 
 const TIMEOUTS = [
@@ -277,6 +275,7 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
   if (typeof resolved.cachePath !== "string" || resolved.cachePath === "") {
     throw new TypeError(`Cannot use cachePath ${JSON.stringify(resolved.cachePath)}: a path wanted`);
   }
+  checkChoices(resolved);
   for (const name of ["maxPrepareWorkers", "maxExecuteWorkers"] as const) checkWhole(name, resolved[name], 1, 1024);
   if (resolved.maxJobsPerWorker !== Infinity) checkWhole("maxJobsPerWorker", resolved.maxJobsPerWorker, 1, MAX_U32);
   checkWhole("softPrepareWorkers", resolved.softPrepareWorkers, 1, resolved.maxPrepareWorkers);
@@ -305,6 +304,26 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
 /** Throws a `RangeError` unless `value` is a number of milliseconds that a job may be given. */
 export function checkTimeout(name: string, value: number): void {
   checkWhole(name, value, 1, MAX_TIMEOUT_MS);
+}
+
+/** What is misspelt must not be taken for a default, least of all where it is about safety. */
+function checkChoices({ backingTurn, secureMode, onWarning, onPrune, now, metrics }: ResolvedHostOptions): void {
+  if (backingTurn !== "system-first" && backingTurn !== "alternating") {
+    throw new TypeError(
+      `Cannot use backingTurn ${JSON.stringify(backingTurn)}: "system-first" or "alternating" wanted`,
+    );
+  }
+  if (typeof secureMode !== "boolean") {
+    throw new TypeError(`Cannot use secureMode ${JSON.stringify(secureMode)}: true or false wanted`);
+  }
+  for (const [name, value] of Object.entries({ onWarning, onPrune, now })) {
+    if (typeof value !== "function") {
+      throw new TypeError(`Cannot use ${name} ${JSON.stringify(value)}: a function wanted`);
+    }
+  }
+  if (typeof metrics?.count !== "function" || typeof metrics.observe !== "function") {
+    throw new TypeError("Cannot use metrics: an object with the functions count and observe wanted");
+  }
 }
 
 function checkWhole(name: string, value: number, least: number, most: number): void {

@@ -58,6 +58,18 @@ Deno.test("resolveHostOptions() names the option that cannot be used, and its va
     const [[name, value]] = Object.entries(option) as [[string, number]];
     assertThrows(() => resolveHostOptions({ cachePath: "cache", ...option }), RangeError, `${name} ${value}`);
   }
+  const misspelt: [Record<string, unknown>, string][] = [
+    [{ backingTurn: "Alternating" }, 'backingTurn "Alternating": "system-first" or "alternating" wanted'],
+    [{ secureMode: "yes" }, 'secureMode "yes": true or false wanted'],
+    [{ onWarning: null }, "onWarning null: a function wanted"],
+    [{ onPrune: 1 }, "onPrune 1: a function wanted"],
+    [{ now: 0 }, "now 0: a function wanted"],
+    [{ metrics: {} }, "metrics: an object with the functions count and observe wanted"],
+    [{ metrics: null }, "metrics: an object"],
+  ];
+  for (const [option, message] of misspelt) {
+    assertThrows(() => resolveHostOptions({ cachePath: "cache", ...option }), TypeError, message);
+  }
   assertThrows(() => resolveHostOptions({ cachePath: "" }), TypeError, "cachePath");
   assertThrows(() => resolveHostOptions({} as HostOptions), TypeError, "cachePath");
 });

@@ -2,8 +2,8 @@
 import { WALL_CLOCK_FACTOR } from "../worker_process/limits.ts";
 import type { ExecutorParams } from "./executor_params.ts";
 
-/** A timer can wait 2^31 - 1 ms, and it waits for a multiple of a job's timeout. */
-const MAX_TIMEOUT_MS = Math.floor((2 ** 31 - 1) / WALL_CLOCK_FACTOR);
+/** The longest CPU time that a job may be given, in milliseconds: a timer can wait 2^31 - 1 ms, and it waits for a multiple of that. */
+export const MAX_TIMEOUT_MS = Math.floor((2 ** 31 - 1) / WALL_CLOCK_FACTOR);
 
 /** The CPU time that a preparation may take, in milliseconds: what the parameters say, or `defaultMs` where they say nothing. */
 export function prepTimeoutMs(params: ExecutorParams, kind: "precheck" | "prepare", defaultMs: number): number {
