@@ -115,8 +115,8 @@ export class Executions {
 
   async #execute(execution: Execution, artifact: PreparedArtifact, expiry: AbortSignal): Promise<ExecuteOutcome> {
     const { queues, now, metrics } = this.#context;
-    const { pvf, executionClass, relayParent, signal } = execution;
-    const place = { executionClass, relayParent, boundTo: artifact.path, enqueuedAt: now() };
+    const { pvf, executionClass, signal } = execution;
+    const place = { executionClass, boundTo: artifact.path, enqueuedAt: now() };
     const job = this.#jobOf(execution, artifact);
     const { result } = queues.execute.submit<ExecuteOutcome>(place, {
       boundTo: artifact.path,

@@ -354,6 +354,7 @@ class WatchedPreparations extends Preparations {
 interface Call {
   readonly what: "precheck" | "execute" | "prune";
   readonly pvf?: Pvf;
+  readonly executionClass?: ExecutionClass;
   /** Of a backing job, which can come too late. */
   readonly relayParent?: string | undefined;
   readonly abort: AbortController;
@@ -604,7 +605,7 @@ class Bench {
 
   execute(pvf: Pvf, executionClass: ExecutionClass, relayParent: string | undefined): void {
     const expiring = isBacking(executionClass) ? relayParent : undefined;
-    const call: Call = { what: "execute", pvf, relayParent: expiring, abort: new AbortController() };
+    const call: Call = { what: "execute", pvf, executionClass, relayParent: expiring, abort: new AbortController() };
     const { signal } = call.abort;
     const execution = { pvf, params: new Uint8Array(), timeoutMs: 1_000, executionClass, relayParent, signal };
     const run = (): Promise<ExecuteOutcome> => this.pruning.inUse(pvf.artifactId, () => this.executions.run(execution));
@@ -733,9 +734,11 @@ class Bench {
   /** Whoever waits for an artifact or a worker in vain: to be told so as soon as that is known. */
   expired(): string[] {
     const isDead = (parent: string | undefined): boolean => parent !== undefined && !this.leaves.isLive(parent);
-    const isWaiting = [...this.queues.executeSchedule].some(({ executionClass, relayParent }) =>
-      isBacking(executionClass) && isDead(relayParent)
-    );
+    const isWaiting = EXECUTION_CLASSES.some((executionClass) => {
+      const waiting = [...this.queues.executeSchedule].filter((each) => each.executionClass === executionClass);
+      const open = [...this.calls].filter((call) => call.executionClass === executionClass);
+      return waiting.length > open.filter(({ relayParent }) => !isDead(relayParent)).length;
+    });
     const isParked = PVFS.some((pvf) => {
       const parked = [...this.preparations.parked].filter((each) => each.pvf === pvf && each.priority === "normal");
       const open = [...this.calls].filter((call) => call.what === "execute" && call.pvf === pvf);

@@ -21,7 +21,7 @@ import { idOf, RegistryFixture, STATS } from "./registry/fixtures.ts";
 
 const COOLDOWN_MS = 15 * 60_000;
 const PRECHECK_MS = 60_000;
-const MAX_WAITING = 3;
+const MAX_WAITING = 11;
 const SUCCESS = Symbol("success");
 
 const [PVF1, PVF2] = await Promise.all([Pvf.fromCode(Uint8Array.of(1)), Pvf.fromCode(Uint8Array.of(2))]);
@@ -362,7 +362,7 @@ Deno.test("a precheck that ran out of time answers for prechecks that have no mo
 Deno.test("executions that wait for an artifact count as waiting, and one that is given up makes room", async () => {
   await using fixture = await Fixture.open();
   const controller = new AbortController();
-  const calls = [PVF1, PVF1].map((pvf) => fixture.execute(pvf));
+  const calls = Array.from({ length: MAX_WAITING - 1 }, () => fixture.execute(PVF1));
   const given = fixture.execute(PVF1, "backing", { signal: controller.signal });
   const error = await assertRejects(() => fixture.execute(PVF2, "dispute"), QueueFullError);
   assertEquals([error.length, error.limit, error.retryable], [MAX_WAITING, MAX_WAITING, true]);
@@ -370,7 +370,20 @@ Deno.test("executions that wait for an artifact count as waiting, and one that i
   await assertRejects(() => given, Error, "not wanted");
   calls.push(fixture.execute(PVF1, "dispute"));
   await fixture.conclude(SUCCESS);
-  assertEquals(await Promise.all(calls), [VALID, VALID, VALID]);
+  assertEquals(await Promise.all(calls), calls.map(() => VALID));
+});
+
+Deno.test("test_prunes_old_jobs_on_active_leaves_update: the ten whose relay parents are not live end, and one goes on", async () => {
+  await using fixture = await Fixture.open();
+  const old = Array.from({ length: 10 }, (_, n) => fixture.execute(PVF1, "backing", { relayParent: `other ${n}` }));
+  const live = fixture.execute(PVF1, "backing", { relayParent: "ancestor" });
+  fixture.leaves.update({ activated: { hash: "leaf", ancestors: ["ancestor"] } });
+  fixture.executions.expire();
+  const ends = (await Promise.all(old)).map(inShort);
+  assertEquals(ends, old.map(() => "execution-deadline: relay-parent-not-active"));
+  await fixture.conclude(SUCCESS);
+  assertEquals(await live, VALID);
+  assertEquals(fixture.executed, ["backing"]);
 });
 
 Deno.test("shutdown_on_handle_drop: a preparation that ends with the host rejects for all that wait, and for nobody", async () => {

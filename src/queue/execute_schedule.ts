@@ -9,8 +9,6 @@ export interface ExecuteEntry {
   readonly executionClass: ExecutionClass;
   /** What its worker has to be bound to. */
   readonly boundTo: string;
-  /** The relay chain block that it builds on. A backing job that names one can {@linkcode ExecuteSchedule.expire}. */
-  readonly relayParent?: string | undefined;
   /** When it was put into the queue, in milliseconds on the queue's clock. */
   readonly enqueuedAt: number;
 }
@@ -33,9 +31,6 @@ export interface ExecuteScheduleOptions extends FairShareOptions {
    */
   readonly maxLength?: number | undefined;
 }
-
-/** Only these can come too late: what a dispute or an approval decides about is already included. */
-const EXPIRING: readonly ExecutionClass[] = ["backing-system-paras", "backing"];
 
 /**
  * Executions in their order within a class; which class is next, {@linkcode FairShare} says. A worker that has just become free is
@@ -68,11 +63,6 @@ export class ExecuteSchedule<E extends ExecuteEntry = ExecuteEntry> implements S
     this.#lanes.push(entry.executionClass, entry);
   }
 
-  /** Puts an execution at the front of its class, however many wait. It was let in once, and is counted again when it is taken again. */
-  addFirst(entry: E): void {
-    this.#lanes.unshift(entry.executionClass, entry);
-  }
-
   /**
    * Takes out the next execution and counts it for its class. Gives one wherever a worker is idle, whatever that is bound to: the
    * queue retires one that is bound to something else to make room.
@@ -92,19 +82,6 @@ export class ExecuteSchedule<E extends ExecuteEntry = ExecuteEntry> implements S
     return this.#lanes.remove(entry);
   }
 
-  /**
-   * Takes out the backing jobs that can no longer matter: those whose relay parent is given and not live, which is to say neither an
-   * active leaf nor an ancestor of one. Disputes and approvals never expire.
-   *
-   * @returns What was taken out, system parachains first
-   */
-  expire(isLive: (relayParent: string) => boolean): E[] {
-    const expired = EXPIRING.flatMap((each) =>
-      this.#lanes.get(each).filter(({ relayParent }) => relayParent !== undefined && !isLive(relayParent))
-    );
-    return expired.filter((entry) => this.#lanes.removeFrom(entry.executionClass, entry));
-  }
-
   /** What waits, highest class first. */
   [Symbol.iterator](): Iterator<E> {
     return this.#lanes[Symbol.iterator]();
@@ -114,7 +91,6 @@ export class ExecuteSchedule<E extends ExecuteEntry = ExecuteEntry> implements S
   #choose(lane: readonly E[], { now, freed }: Moment): E | undefined {
     for (const entry of freed === undefined ? [] : lane) {
       if (entry.boundTo === freed) return entry;
-      // Not only the first: one that was put back at the front may be younger than those behind it.
       if (now - entry.enqueuedAt >= this.#options.affinityLimitMs) break;
     }
     return lane[0];

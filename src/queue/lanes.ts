@@ -29,11 +29,6 @@ export class Lanes<K extends string, E> implements Iterable<E> {
     this.#lane(name).push(entry);
   }
 
-  /** Puts an entry at the front of a lane. */
-  unshift(name: K, entry: E): void {
-    this.#lane(name).unshift(entry);
-  }
-
   /** Takes out the entry at the front of a lane. */
   shift(name: K): E | undefined {
     return this.#lane(name).shift();

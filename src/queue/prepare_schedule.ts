@@ -49,11 +49,6 @@ export class PrepareSchedule<E extends PrepareEntry = PrepareEntry> implements S
     this.#lanes.push(entry.priority, entry);
   }
 
-  /** Puts a preparation at the front of its lane: one whose worker could not be reached does not lose its turn. */
-  addFirst(entry: E): void {
-    this.#lanes.unshift(entry.priority, entry);
-  }
-
   /** Takes out the next preparation if a worker is idle, or if there may be one more worker for one of its priority. */
   take({ workers, idle }: Moment): E | undefined {
     const lane = this.#lanes.has("critical") ? "critical" : "normal";
@@ -62,7 +57,7 @@ export class PrepareSchedule<E extends PrepareEntry = PrepareEntry> implements S
 
   /**
    * Makes a preparation critical: somebody who waits for it is more in a hurry than who asked first. One that waits goes to the end
-   * of the critical lane; one that runs goes to the front of that lane should it come back. Whoever raises should then ask for the
+   * of the critical lane; one that runs goes on. Whoever raises should then ask for the
    * next job, since there may be a worker for a critical one where there was none for a normal one.
    *
    * @returns Whether it now waits in another lane

@@ -18,8 +18,6 @@ export interface Schedule<E> extends Iterable<E> {
   readonly length: number;
   /** Puts an entry at the end of its lane. May throw {@linkcode QueueFullError}, and then has not taken the entry. */
   add(entry: E): void;
-  /** Puts an entry at the front of its lane, never refused: for a job that had its turn and whose worker did not take it. */
-  addFirst(entry: E): void;
   /** Takes out the entry that is to run now; `undefined` if none is, or none may. */
   take(moment: Moment): E | undefined;
   /** Takes out this entry, and says whether it was there. */

@@ -9,7 +9,6 @@ interface Entry {
   readonly name: string;
   readonly executionClass: ExecutionClass;
   readonly boundTo: string;
-  readonly relayParent?: string | undefined;
   readonly enqueuedAt: number;
 }
 
@@ -86,37 +85,6 @@ Deno.test("does_not_postpone_backing: the first four taken of A and B are A, B, 
   assertEquals(window(["A", "B"]).slice(0, 4), "ABAA");
 });
 
-Deno.test("test_prunes_old_jobs_on_active_leaves_update: expire() takes out the ten whose relay parents are not live", () => {
-  const schedule = withSchedule();
-  const live = entry("live", { executionClass: "backing", relayParent: "ancestor" });
-  const old = Array.from(
-    { length: 10 },
-    (_, n) => entry(`${n}`, { executionClass: "backing", relayParent: `other ${n}` }),
-  );
-  for (const each of [...old.slice(0, 5), live, ...old.slice(5)]) schedule.add(each);
-  assertEquals(schedule.expire((relayParent) => ["leaf", "ancestor"].includes(relayParent)), old);
-  assertEquals([...schedule], [live]);
-  assertEquals(schedule.expire((relayParent) => relayParent === "ancestor"), []);
-});
-
-Deno.test("ExecuteSchedule.expire() spares disputes, approvals and jobs without a relay parent", () => {
-  const schedule = withSchedule();
-  for (const each of EXECUTION_CLASSES) {
-    schedule.add(entry(letters([each]), { executionClass: each, relayParent: "old" }));
-    schedule.add(entry(`any${letters([each])}`, { executionClass: each }));
-  }
-  assertEquals(names(schedule.expire(() => false)), "S B");
-  assertEquals(names(schedule), "D anyD A anyA anyS anyB");
-});
-
-Deno.test("ExecuteSchedule.expire() takes no turn", () => {
-  const schedule = withSchedule();
-  schedule.add(entry("old", { executionClass: "backing", relayParent: "old" }));
-  schedule.expire(() => false);
-  for (const name of ["A", "B"] as const) schedule.add(entry(name, { executionClass: classOf[name] }));
-  assertEquals([schedule.take(moment())?.name, schedule.take(moment())?.name], ["A", "B"]);
-});
-
 Deno.test("ExecuteSchedule.take() gives a job where a worker is idle or one more may start, and counts none otherwise", () => {
   const schedule = withSchedule({ maxWorkers: 2 });
   for (let n = 0; n < 3; n++) schedule.add(entry(`A${n}`));
@@ -148,15 +116,6 @@ Deno.test("ExecuteSchedule.take() gives the oldest where nothing fits, and prefe
   assertEquals(schedule.take(moment({ freed: undefined }))?.name, "B1");
 });
 
-Deno.test("ExecuteSchedule.take() passes over nobody who waited too long behind a younger one that was put back", () => {
-  const schedule = withSchedule();
-  schedule.add(entry("old"));
-  schedule.add(entry("fits", { boundTo: "y", enqueuedAt: 1 }));
-  schedule.addFirst(entry("put back", { enqueuedAt: 3_000 }));
-  assertEquals(schedule.take(moment({ now: 4_000, freed: "y" }))?.name, "put back");
-  assertEquals(schedule.take(moment({ now: 4_000, freed: "y" }))?.name, "old");
-});
-
 Deno.test("ExecuteSchedule.add() refuses what is over the limit, and says that it may be tried again", () => {
   const schedule = withSchedule({ maxLength: 2 });
   const [first, second, third] = [entry("1"), entry("2", { executionClass: "dispute" }), entry("3")];
@@ -175,14 +134,6 @@ Deno.test("ExecuteSchedule.add() takes a thousand where no limit is given", () =
   const schedule = withSchedule();
   for (let n = 0; n < 1_000; n++) schedule.add(entry(`${n}`));
   assertThrows(() => schedule.add(entry("one more")), QueueFullError, "1000 wait, fewer than 1000 wanted");
-});
-
-Deno.test("ExecuteSchedule.addFirst() is never refused, and gives the next turn of the class", () => {
-  const schedule = withSchedule({ maxLength: 1 });
-  schedule.add(entry("later"));
-  schedule.addFirst(entry("again"));
-  assertEquals(names(schedule), "again later");
-  assertEquals(schedule.take(moment())?.name, "again");
 });
 
 Deno.test("ExecuteSchedule.remove() takes out one entry, once", () => {
@@ -239,8 +190,6 @@ class Model {
   now = 0;
   made = 0;
   waiting: Entry[] = [];
-  /** What was taken last, to be put back. */
-  taken: Entry | undefined;
 
   next(more: Partial<Entry>): Entry {
     return entry(`${this.made++}`, { enqueuedAt: this.now, ...more });
@@ -289,7 +238,6 @@ function takeStep(idle: number, workers: number, freed: string | undefined): Ste
     if (!taken) return;
     checkTaken(model, taken, freed);
     model.waiting = model.waiting.filter((each) => each !== taken);
-    model.taken = taken;
   });
 }
 
@@ -315,36 +263,15 @@ function removeStep(index: number): Step {
   });
 }
 
-function expireStep(live: string[]): Step {
-  return new Step(`expire all but ${live}`, (model, real) => {
-    const isDead = ({ executionClass, relayParent }: Entry): boolean =>
-      BACKING.includes(executionClass) && relayParent !== undefined && !live.includes(relayParent);
-    const expired = BACKING.flatMap((each) => model.lane(each).filter(isDead));
-    assertEquals(real.expire((relayParent) => live.includes(relayParent)), expired);
-    model.waiting = model.waiting.filter((each) => !isDead(each));
-  });
-}
-
-const putBackStep = new Step("put back", (model, real) => {
-  const { taken } = model;
-  if (!taken) return;
-  real.addFirst(taken);
-  model.waiting.unshift(taken);
-  model.taken = undefined;
-});
-
 const anyName = fc.constantFrom("x", "y", "z");
 const anySteps = fc.commands([
   fc.record({
     executionClass: fc.constantFrom(...EXECUTION_CLASSES),
     boundTo: anyName,
-    relayParent: fc.option(anyName, { nil: undefined }),
   }).map(addStep),
   fc.tuple(fc.nat(1), fc.nat(3), fc.option(anyName, { nil: undefined })).map((given) => takeStep(...given)),
   fc.nat(15).map(removeStep),
-  fc.subarray(["x", "y", "z"]).map(expireStep),
   fc.nat(60).map((ms) => new Step(`wait ${ms} ms`, (model) => void (model.now += ms))),
-  fc.constant(putBackStep),
 ], { maxCommands: 150 });
 
 Deno.test("ExecuteSchedule loses nothing, doubles nothing and passes over nobody for too long, whatever is done", () => {

@@ -78,16 +78,6 @@ Deno.test("doesnt_resurrect_ripped_worker_if_no_work: take() gives nothing when 
   assertEquals(schedule.take(moment(0)), undefined);
 });
 
-Deno.test("rip_for_start_work: addFirst() gives the job of an unreachable worker its turn back", () => {
-  for (const make of [normal, critical]) {
-    const entry = make("1");
-    const schedule = withSchedule(1, 1, entry, make("2"));
-    assertEquals(schedule.take(moment(0)), entry);
-    schedule.addFirst(entry);
-    assertEquals(taken(schedule), "1 2");
-  }
-});
-
 Deno.test("PrepareSchedule.take() gives critical jobs first, each kind in its order", () => {
   const schedule = withSchedule(1, 1, normal("n1"), critical("c1"), normal("n2"), critical("c2"));
   assertEquals(Array.from(schedule, ({ name }) => name), ["c1", "c2", "n1", "n2"]);
@@ -111,13 +101,12 @@ Deno.test("PrepareSchedule.raise() lets a job have a worker above soft", () => {
   assertEquals(schedule.take(moment(1)), entry);
 });
 
-Deno.test("PrepareSchedule.raise() has a running job come back as critical, and does not queue it", () => {
+Deno.test("PrepareSchedule.raise() makes a running job critical, and does not queue it", () => {
   const entry = normal("1");
   const schedule = withSchedule(1, 1, entry, normal("2"), critical("c"));
   schedule.remove(entry);
-  assertEquals([schedule.raise(entry), schedule.length], [false, 2]);
-  schedule.addFirst(entry);
-  assertEquals(taken(schedule), "1 c 2");
+  assertEquals([schedule.raise(entry), entry.priority, schedule.length], [false, "critical", 2]);
+  assertEquals(taken(schedule), "c 2");
 });
 
 Deno.test("PrepareSchedule.remove() takes out a job of either lane, once", () => {
@@ -191,15 +180,6 @@ function takeStep(workers: number, idle: number): Step {
   });
 }
 
-function putBackStep(index: number): Step {
-  return new Step(`put back ${index}`, (model, real) => {
-    const [entry] = model.running.splice(index, 1);
-    if (!entry) return;
-    real.addFirst(entry);
-    model[entry.priority].unshift(entry);
-  });
-}
-
 function removeStep(index: number): Step {
   return new Step(`remove ${index}`, (model, real) => {
     const entry = [...model.waiting, ...model.running][index] ?? normal("stranger");
@@ -223,7 +203,6 @@ Deno.test("PrepareSchedule loses nothing and doubles nothing, whatever is done",
   const anySteps = fc.commands([
     fc.constantFrom("normal" as const, "critical" as const).map(addStep),
     fc.tuple(fc.nat(4), fc.nat(1)).map((given) => takeStep(...given)),
-    fc.nat(3).map(putBackStep),
     fc.nat(12).map(removeStep),
     fc.nat(12).map(raiseStep),
   ], { maxCommands: 120 });

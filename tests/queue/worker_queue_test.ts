@@ -149,7 +149,7 @@ Deno.test("submit() gives a worker no more jobs than it may have", async () => {
   assertEquals(log, ["spawn w1", "a on w1", "b on w1", "retire w1", "spawn w2", "c on w2"]);
 });
 
-Deno.test("submit() hands a job that a worker does not take to another, and gives up after three", async () => {
+Deno.test("rip_for_start_work: submit() hands a job that a worker does not take to another, and gives up after three", async () => {
   const { submit, log, job } = withFixture();
   const result = await submit(job("a", undefined, undefined, { kind: "unreachable", message: "gone" }));
   assertEquals(result, "a: gone (attempt 3 of 3)");
