@@ -42,15 +42,7 @@ export async function runExecuteJob(
   job: ExecuteJob,
   signal: AbortSignal,
 ): Promise<ExecuteJobOutcome> {
-  const worker = idle.take();
-  let healthy = false;
-  try {
-    const outcome = await bind(worker, job, signal) ?? await execute(worker, job, signal);
-    healthy = "worker" in outcome;
-    return outcome;
-  } finally {
-    if (!healthy) await worker.retire();
-  }
+  return await idle.serve(async (worker) => await bind(worker, job, signal) ?? await execute(worker, job, signal));
 }
 
 /** Gives the worker its artifact. An outcome means that there is nothing to execute. */

@@ -55,6 +55,19 @@ export class IdleWorker {
     return process;
   }
 
+  /** Gives the process a job, and ends it unless the outcome hands over a worker that is healthy. */
+  async serve<T extends object>(job: (worker: WorkerProcess) => Promise<T>): Promise<T> {
+    const worker = this.take();
+    let healthy = false;
+    try {
+      const outcome = await job(worker);
+      healthy = "worker" in outcome;
+      return outcome;
+    } finally {
+      if (!healthy) await worker.retire();
+    }
+  }
+
   #held(): WorkerProcess {
     if (!this.#process) throw new Error("Cannot use an idle worker: its process was taken by a job");
     return this.#process;

@@ -52,15 +52,7 @@ export async function runPrepareJob(
   sink: ArtifactSink,
   signal: AbortSignal,
 ): Promise<PrepareJobOutcome> {
-  const worker = idle.take();
-  let healthy = false;
-  try {
-    const outcome = await attempt(worker, job, sink, signal);
-    healthy = "worker" in outcome;
-    return outcome;
-  } finally {
-    if (!healthy) await worker.retire();
-  }
+  return await idle.serve((worker) => attempt(worker, job, sink, signal));
 }
 
 async function attempt(
