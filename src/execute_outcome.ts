@@ -135,7 +135,8 @@ export interface InvalidOutcome {
  *
  * - `ambiguous-job-death`: the worker process ended during the job
  * - `ambiguous-worker-death`: the worker's answer could not be received or made no sense
- * - `wall-clock-timeout`: no answer in four times the time that the job may take; only CPU time would prove that the job is at fault
+ * - `wall-clock-timeout`: no answer in four times the CPU time that the job may take (at the least 200 ms more than that); only CPU
+ *   time would prove that the job is at fault
  * - `job-error`: the job failed in a way that the worker did not expect
  * - `resources-exhausted`: memory or native stack ran out below the limits that hold for everyone
  * - `could-not-clear-worker-dir`: the worker's directory could not be cleared, which a job can bring about by deleting it

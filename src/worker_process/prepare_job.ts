@@ -36,7 +36,7 @@ export type PrepareJobOutcome =
   | { kind: "rename-tmp-file"; message: string }
   /** The worker's directory could not be cleared after the job. */
   | { kind: "clear-worker-dir"; message: string }
-  /** The job took more CPU time than it may, or four times that in wall-clock time. */
+  /** The job took more CPU time than it may, or more wall-clock time than goes with that. */
   | { kind: "timed-out"; message: string }
   /** The answer could not be received or made no sense. */
   | { kind: "io-error"; message: string }
