@@ -53,7 +53,6 @@ export function createQueues(options: ResolvedHostOptions, environment: SpawnEnv
     backingTurn,
   });
   const common = {
-    maxJobsPerWorker: options.maxJobsPerWorker,
     idleTimeoutMs: options.idleWorkerTimeoutMs,
     spawnAttempts: options.spawnAttempts,
     spawnRetryDelayMs: options.spawnRetryDelayMs,
@@ -65,6 +64,8 @@ export function createQueues(options: ResolvedHostOptions, environment: SpawnEnv
     prepareSchedule,
     prepare: new WorkerQueue<PrepareEntry>({
       ...common,
+      // Whoever takes a preparation over could go on to make the artifacts of all code that is prepared in the same process.
+      maxJobsPerWorker: 1,
       schedule: prepareSchedule,
       maxWorkers: maxPrepareWorkers,
       keepWorkers: softPrepareWorkers,
@@ -75,6 +76,7 @@ export function createQueues(options: ResolvedHostOptions, environment: SpawnEnv
     executeSchedule,
     execute: new WorkerQueue<ExecuteEntry>({
       ...common,
+      maxJobsPerWorker: options.maxJobsPerWorker,
       schedule: executeSchedule,
       maxWorkers: maxExecuteWorkers,
       keepWorkers: maxExecuteWorkers,
