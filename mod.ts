@@ -35,6 +35,7 @@ export { EXECUTION_CLASSES, type ExecutionClass } from "./src/queue/fairness.ts"
 export { QueueFullError } from "./src/queue/schedule.ts";
 export type { WorkerCounts } from "./src/queue/worker_queue.ts";
 export type { HostOptions } from "./src/options.ts";
+export type { WorkerLimits } from "./src/worker_limits.ts";
 export {
   type DeadlineOutcome,
   type ExecuteOutcome,

@@ -103,6 +103,7 @@ export interface ValidOutcome {
  *
  * - `worker-reported-invalid`: the code trapped, or what it returned is not a result
  * - `hard-timeout`: the job used more CPU time than it may
+ * - `output-limit`: the code gave back more bytes than it may
  * - `pov-decompression-failure`: the block data is damaged, or larger than the bomb limit once decompressed
  *
  * @example
@@ -123,7 +124,7 @@ export interface InvalidOutcome {
   /** Discriminator. */
   readonly kind: "invalid";
   /** Which fault. */
-  readonly reason: "worker-reported-invalid" | "hard-timeout" | "pov-decompression-failure";
+  readonly reason: "worker-reported-invalid" | "hard-timeout" | "output-limit" | "pov-decompression-failure";
   /** What happened; the text of a panic is at its end. */
   readonly message: string;
   /** The end of the code's log, oldest first. */
@@ -134,11 +135,14 @@ export interface InvalidOutcome {
  * The code or its input may be at fault, and so may this machine.
  *
  * - `ambiguous-job-death`: the worker process ended during the job
- * - `ambiguous-worker-death`: the worker's answer could not be received or made no sense
+ * - `ambiguous-worker-death`: the worker's answer could not be received
+ * - `malformed-answer`: what the worker sent is no answer: it is too long, of another kind or for another request, or it does not decode
  * - `wall-clock-timeout`: no answer in four times the CPU time that the job may take (at the least 200 ms more than that); only CPU
  *   time would prove that the job is at fault
  * - `job-error`: the job failed in a way that the worker did not expect
  * - `resources-exhausted`: memory or native stack ran out below the limits that hold for everyone
+ * - `memory-limit`: the worker's process took more memory than it may, by its resident set
+ * - `directory-limit`: there were more entries or bytes in the worker's directory than there may be
  * - `could-not-clear-worker-dir`: the worker's directory could not be cleared, which a job can bring about by deleting it
  * - `runtime-construction`: the artifact could not be loaded; it was removed, and the next request prepares it anew
  * - `corrupted-artifact`: the artifact is not what was prepared; it was removed, and the next request prepares it anew
@@ -164,9 +168,12 @@ export interface PossiblyInvalidOutcome {
   readonly reason:
     | "ambiguous-job-death"
     | "ambiguous-worker-death"
+    | "malformed-answer"
     | "wall-clock-timeout"
     | "job-error"
     | "resources-exhausted"
+    | "memory-limit"
+    | "directory-limit"
     | "could-not-clear-worker-dir"
     | "runtime-construction"
     | "corrupted-artifact";

@@ -15,6 +15,7 @@ import type { PreparedArtifact } from "./registry/artifact.ts";
 import type { ArtifactRegistry } from "./registry/registry.ts";
 import { runExecuteJob } from "./worker_process/execute_job.ts";
 import { SpawnError } from "./worker_process/spawn.ts";
+import { jobLimitsFor, type WorkerLimits } from "./worker_limits.ts";
 
 /** What executions of one host need. */
 export interface ExecutionsContext {
@@ -25,6 +26,7 @@ export interface ExecutionsContext {
   /** The most executions that may wait, be it for an artifact or for a worker. */
   readonly maxWaiting: number;
   readonly povBombLimitBytes: number;
+  readonly limits: WorkerLimits;
   readonly now: () => number;
   readonly metrics: Metrics;
   readonly onWarning: (message: string, error: unknown) => void;
@@ -160,8 +162,9 @@ export class Executions {
   ): Parameters<typeof runExecuteJob>[1] {
     const codeHash = Uint8Array.fromHex(pvf.codeHash.slice(2));
     const prepHash = Uint8Array.fromHex(pvf.prepHash.slice(2));
-    const { povBombLimitBytes } = this.#context;
-    return { artifact: { path, checksum, codeHash, prepHash }, params, timeoutMs, povBombLimitBytes };
+    const { povBombLimitBytes, limits } = this.#context;
+    const artifact = { path, checksum, codeHash, prepHash };
+    return { artifact, params, povBombLimitBytes, limits: jobLimitsFor(pvf, timeoutMs, limits) };
   }
 }
 

@@ -108,7 +108,7 @@ export class ValidationHost implements AsyncDisposable {
     this.#registry = registry;
     this.#options = options;
     this.#program = program;
-    const { onWarning, now, povBombLimitBytes, metrics } = options;
+    const { onWarning, now, povBombLimitBytes, limits, metrics } = options;
     const queues = createQueues(options, { ...environment, mainPath: program.mainPath });
     const preparations = new Preparations({
       registry,
@@ -126,6 +126,7 @@ export class ValidationHost implements AsyncDisposable {
       leaves: this.#leaves,
       maxWaiting: options.maxQueuedExecutions,
       povBombLimitBytes,
+      limits,
       now,
       metrics,
       onWarning,

@@ -2,6 +2,7 @@
 import { MAX_TIMEOUT_MS } from "./executor_params/timeouts.ts";
 import { type Metrics, NO_METRICS } from "./metrics.ts";
 import type { RemovedArtifact } from "./registry/registry.ts";
+import { resolveWorkerLimits, type WorkerLimits } from "./worker_limits.ts";
 
 /**
  * Options of `ValidationHost.start`. All but the cache directory have a default.
@@ -175,6 +176,12 @@ export interface HostOptions {
    */
   readonly povBombLimitBytes?: number;
   /**
+   * What every job may use besides its time and its code's memory.
+   *
+   * @default See `WorkerLimits`
+   */
+  readonly limits?: Partial<WorkerLimits>;
+  /**
    * How long a preparation that failed by no known fault of the code is not tried again, in milliseconds.
    *
    * @default {900000}
@@ -222,7 +229,10 @@ export interface HostOptions {
 }
 
 /** Options with every default filled in. */
-export type ResolvedHostOptions = Required<Omit<HostOptions, "engineSource">> & Pick<HostOptions, "engineSource">;
+export type ResolvedHostOptions =
+  & Required<Omit<HostOptions, "engineSource" | "limits">>
+  & Pick<HostOptions, "engineSource">
+  & { readonly limits: WorkerLimits };
 
 const MAX_U32 = 2 ** 32 - 1;
 
@@ -271,6 +281,7 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     onWarning: () => {},
     ...given(options),
     cachePath: options.cachePath,
+    limits: resolveWorkerLimits(options.limits),
   };
   if (typeof resolved.cachePath !== "string" || resolved.cachePath === "") {
     throw new TypeError(`Cannot use cachePath ${JSON.stringify(resolved.cachePath)}: a path wanted`);

@@ -8,12 +8,14 @@
  * - `prevalidation`: not a module of the form that a PVF has
  * - `preparation`: the module does not compile
  * - `job-error`: the preparation failed in a way that the worker did not expect
- * - `out-of-memory`: preparing needs more memory than a worker may use
+ * - `out-of-memory`: preparing needs more memory than a worker may use, be it V8's heap or the process's resident set
  *
  * This machine's or this host's doing, or not known to be the code's:
  * - `runtime-construction`: the compiled module could not be instantiated
  * - `timed-out`: the preparation took longer than its limit
- * - `io-error`: the worker's answer could not be received or made no sense
+ * - `io-error`: the worker's answer could not be received
+ * - `malformed-answer`: what the worker sent is no answer: it is too long, of another kind or for another request, or it does not decode
+ * - `directory-limit`: there were more entries or bytes in the worker's directory than there may be
  * - `job-died`: the worker process ended during the job
  * - `create-tmp-file`, `rename-tmp-file`, `clear-worker-dir`: a file could not be created, published or deleted
  * - `unreachable`: the request could not be handed to a worker, several times
@@ -37,6 +39,8 @@ export type PrepareErrorKind =
   | "runtime-construction"
   | "timed-out"
   | "io-error"
+  | "malformed-answer"
+  | "directory-limit"
   | "job-died"
   | "create-tmp-file"
   | "rename-tmp-file"

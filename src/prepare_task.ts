@@ -12,6 +12,7 @@ import type { ArtifactFile, PrepareLimits } from "./registry/artifact.ts";
 import type { ArtifactRegistry } from "./registry/registry.ts";
 import { type PrepareJob, type PrepareJobOutcome, runPrepareJob } from "./worker_process/prepare_job.ts";
 import { SpawnError } from "./worker_process/spawn.ts";
+import { jobLimitsFor } from "./worker_limits.ts";
 
 /** What preparations of one host need. */
 export interface PrepareTaskContext {
@@ -42,7 +43,7 @@ export function prepareTask(
     return { kind: error instanceof SpawnError ? "spawn" : "io-error", message: errorText(error) };
   });
   return {
-    result: result.then((result) => observed(options, withLimit(result, job.timeoutMs))),
+    result: result.then((result) => observed(options, withLimit(result, job.limits.cpuTimeMs))),
     raise() {
       // There may be a worker for an urgent preparation where there was none for this one.
       if (queues.prepareSchedule.raise(submitted.entry)) queues.prepare.pump();
@@ -72,7 +73,7 @@ function withLimit<T extends ArtifactFile | PrepareError>(result: T, allowedMs: 
 
 function prepareJobOf(pvf: Pvf, limits: PrepareLimits, options: ResolvedHostOptions): PrepareJob {
   const { executorParams } = pvf;
-  const timeoutMs = limits === "precheck"
+  const cpuTimeMs = limits === "precheck"
     ? prepTimeoutMs(executorParams, "precheck", options.precheckTimeoutMs)
     : prepTimeoutMs(executorParams, "prepare", options.prepareTimeoutMs);
   return {
@@ -80,10 +81,9 @@ function prepareJobOf(pvf: Pvf, limits: PrepareLimits, options: ResolvedHostOpti
     codeHash: Uint8Array.fromHex(pvf.codeHash.slice(2)),
     prepHash: Uint8Array.fromHex(pvf.prepHash.slice(2)),
     kind: limits,
-    maxMemoryPages: pvf.maxMemoryPages,
     wasmExtBulkMemory: executorParams.wasmExtBulkMemory ?? false,
     codeBombLimitBytes: options.codeBombLimitBytes,
-    timeoutMs,
+    limits: jobLimitsFor(pvf, cpuTimeMs, options.limits),
   };
 }
 

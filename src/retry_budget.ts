@@ -7,10 +7,13 @@ export type FailureClass = "death" | "job-error" | "internal" | "execution-error
 const POSSIBLY_INVALID: Readonly<Record<PossiblyInvalidOutcome["reason"], FailureClass>> = {
   "ambiguous-job-death": "death",
   "ambiguous-worker-death": "death",
+  "malformed-answer": "death",
   // Upstream's hard timeout, or the machine's fault. Whichever it is, the worker was killed without an answer.
   "wall-clock-timeout": "death",
   // Most often V8 ends the process. Where the worker lived to tell, the cause is the same: there is not enough now, and may be later.
   "resources-exhausted": "death",
+  "memory-limit": "death",
+  "directory-limit": "death",
   // The worker does not survive it. Upstream calls it internal, but a job can bring it about here.
   "could-not-clear-worker-dir": "death",
   "job-error": "job-error",

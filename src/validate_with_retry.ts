@@ -13,8 +13,8 @@ const CLOCK: RetryClock = {
  * Executes code, and once more where the failure may have been this machine's. For approvals and disputes there is one retry for each
  * class of failure:
  *
- * - death: the worker was lost (`ambiguous-job-death`, `ambiguous-worker-death`, `wall-clock-timeout`, `could-not-clear-worker-dir`) or
- *   memory was short (`resources-exhausted`)
+ * - death: the worker was lost (`ambiguous-job-death`, `ambiguous-worker-death`, `malformed-answer`, `wall-clock-timeout`,
+ *   `could-not-clear-worker-dir`), or memory or room was short (`resources-exhausted`, `memory-limit`, `directory-limit`)
  * - job error: `job-error`
  * - internal: every `internal` outcome but `unsupported`, which no retry would change
  * - execution error: the artifact could not be used (`runtime-construction`, `corrupted-artifact`). It is prepared anew by a precheck,

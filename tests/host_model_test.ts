@@ -16,6 +16,7 @@ import { isDeterministic } from "../src/prepare_error.ts";
 import { prepareTask } from "../src/prepare_task.ts";
 import { type Preparation, Preparations } from "../src/preparations.ts";
 import type { FrameKind } from "../src/protocol/frame.ts";
+import type { JobLimits } from "../src/protocol/job_limits.ts";
 import {
   BIND_REQUEST,
   type BindRequest,
@@ -100,7 +101,7 @@ type PrepareVerdict = typeof PREPARE_VERDICTS[number];
 type ExecuteVerdict = typeof EXECUTE_VERDICTS[number];
 
 interface Request {
-  readonly message: { requestId: number; cpuTimeLimitMs: number };
+  readonly message: { requestId: number; limits: JobLimits };
   readonly limits: PrepareLimits | undefined;
 }
 
@@ -169,6 +170,7 @@ class FakeProcess {
   send<T>(kind: FrameKind<T>, message: T): Promise<void> {
     if (this.isRetired) this.bench.faults.push("a worker that was retired is given a job");
     if (this.request) this.bench.faults.push("a worker that is busy is given another job");
+    if (this.kind === "prepare" && this.jobs > 1) this.bench.faults.push("a prepare worker is given a second job");
     if (this.state !== "alive") {
       this.end();
       return Promise.reject(new Error("Broken pipe"));
@@ -187,7 +189,8 @@ class FakeProcess {
     await Deno.remove(this.directory.file(ARTIFACT));
     const found = (await announce(this.#content as Uint8Array<ArrayBuffer>)).checksum;
     const failed = { kind: "failed", error: "corrupted-artifact", message: "another checksum" };
-    this.#answer.resolve({ requestId, result: found.toHex() === checksum.toHex() ? { kind: "bound" } : failed });
+    const result = found.toHex() === checksum.toHex() ? { kind: "bound" } : failed;
+    this.#answer.resolve({ came: "wanted", message: { requestId, result } });
   }
 
   /** The process ends by itself. */
@@ -219,7 +222,7 @@ class FakeProcess {
     const request = this.request;
     if (!request?.limits) return;
     this.request = undefined;
-    const { message: { requestId, cpuTimeLimitMs }, limits } = request;
+    const { message: { requestId, limits: { cpuTimeMs: cpuTimeLimitMs } }, limits } = request;
     const answer = (result: PrepareResponse["result"], cpuTimeMs = 10, id = requestId): void =>
       this.#answer.resolve({
         came: "wanted",
@@ -266,7 +269,7 @@ class FakeProcess {
     const request = this.request;
     if (!request || request.limits) return;
     this.request = undefined;
-    const { requestId, cpuTimeLimitMs } = request.message;
+    const { requestId, limits: { cpuTimeMs: cpuTimeLimitMs } } = request.message;
     const valid = { kind: "valid", peakMemoryPages: 1, result: this.#content.slice(0, 1) };
     const answer = (result: unknown, id = requestId): void =>
       this.#answer.resolve({
@@ -294,7 +297,7 @@ class FakeProcess {
   }
 
   #runOutOfTime(requestId: number, limitMs: number): void {
-    const message = { requestId, reason: "cpu-time", cpuTimeUs: (limitMs + 1) * 1_000 };
+    const message = { requestId, limit: "cpuTimeMs", used: limitMs + 1 };
     this.#answer.resolve({ came: "instead", message });
   }
 
@@ -440,6 +443,7 @@ class Bench {
       leaves: this.leaves,
       maxWaiting: options.maxQueuedExecutions,
       povBombLimitBytes: options.povBombLimitBytes,
+      limits: options.limits,
       now,
       metrics: options.metrics,
       onWarning: (message) => this.faults.push(message),
@@ -464,7 +468,6 @@ class Bench {
       maxLength: options.maxQueuedExecutions,
     });
     const common = {
-      maxJobsPerWorker: options.maxJobsPerWorker,
       idleTimeoutMs: IDLE_MS,
       spawnAttempts: 2,
       spawnRetryDelayMs: RETRY_MS,
@@ -479,6 +482,7 @@ class Bench {
       prepareSchedule,
       prepare: new WorkerQueue({
         ...common,
+        maxJobsPerWorker: 1,
         schedule: prepareSchedule,
         maxWorkers: options.maxPrepareWorkers,
         keepWorkers: options.softPrepareWorkers,
@@ -489,6 +493,7 @@ class Bench {
       executeSchedule,
       execute: new WorkerQueue({
         ...common,
+        maxJobsPerWorker: options.maxJobsPerWorker,
         schedule: executeSchedule,
         maxWorkers: options.maxExecuteWorkers,
         keepWorkers: options.maxExecuteWorkers,

@@ -17,6 +17,7 @@ import type { PreparePriority } from "../src/queue/prepare_schedule.ts";
 import type { JobSignals, Waiting, WorkerQueue } from "../src/queue/worker_queue.ts";
 import type { ArtifactFile, PrepareLimits } from "../src/registry/artifact.ts";
 import type { RemovedArtifact } from "../src/registry/registry.ts";
+import { resolveWorkerLimits } from "../src/worker_limits.ts";
 import { idOf, RegistryFixture, STATS } from "./registry/fixtures.ts";
 
 const COOLDOWN_MS = 15 * 60_000;
@@ -84,6 +85,7 @@ class Fixture implements AsyncDisposable {
       leaves: this.leaves,
       maxWaiting: MAX_WAITING,
       povBombLimitBytes: 1,
+      limits: resolveWorkerLimits(),
       now,
       metrics: NO_METRICS,
       onWarning: (message) => {

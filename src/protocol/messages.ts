@@ -4,6 +4,7 @@
  * not taken for it. In place of a job's answer there may come the last words of the worker's watchdog.
  */
 import type { FrameKind } from "./frame.ts";
+import { type JobLimits, jobLimits, WATCHED_LIMITS, type WatchedLimit } from "./job_limits.ts";
 import { bool, bytes, fixedBytes, names, struct, text, u32, u64, u8, variants, vec } from "./scale.ts";
 
 const KIB = 1024;
@@ -13,11 +14,11 @@ const MIB = 1024 * KIB;
 export const MAX_CODE_BYTES: number = 64 * MIB;
 /** The most bytes of parameters that a worker is handed. */
 export const MAX_PARAMS_BYTES: number = 64 * MIB;
-/** The most bytes that an execution may give back. */
+/** The most bytes that an execution may be allowed to give back. */
 export const MAX_RESULT_BYTES: number = 16 * MIB;
 /** The most bytes of text that a worker's error message may have. */
 export const MAX_MESSAGE_BYTES: number = 4 * KIB;
-/** The most bytes of log text that a worker keeps of one job, and the most entries. */
+/** The most bytes of log text that a worker may be told to keep of one job, and the most entries. */
 export const MAX_LOG_BYTES: number = 64 * KIB;
 export const MAX_LOG_ENTRIES = 1024;
 /** The most bytes of text that names the part of the code that wrote a log entry. */
@@ -65,12 +66,10 @@ export const READY: FrameKind<Ready> = {
 /** Host to prepare worker. */
 export interface PrepareRequest {
   requestId: number;
-  /** The CPU time that the job may take. The worker's watchdog ends one that takes more. */
-  cpuTimeLimitMs: number;
+  limits: JobLimits;
   codeHash: Uint8Array;
   prepHash: Uint8Array;
   kind: "precheck" | "compile";
-  maxMemoryPages: number;
   wasmExtBulkMemory: boolean;
   codeBombLimitBytes: number;
   code: Uint8Array;
@@ -82,11 +81,10 @@ export const PREPARE_REQUEST: FrameKind<PrepareRequest> = {
   maxBytes: MAX_CODE_BYTES + REST,
   codec: struct<PrepareRequest>({
     requestId: u32,
-    cpuTimeLimitMs: u32,
+    limits: jobLimits,
     codeHash: hash,
     prepHash: hash,
     kind: names("precheck", "compile"),
-    maxMemoryPages: u32,
     wasmExtBulkMemory: bool,
     codeBombLimitBytes: u32,
     code: bytes,
@@ -142,6 +140,7 @@ export const PREPARE_RESPONSE: FrameKind<PrepareResponse> = {
 /** Host to execute worker: take the artifact in the file `artifact` of the worker's directory, for the worker's whole life. */
 export interface BindRequest {
   requestId: number;
+  limits: JobLimits;
   codeHash: Uint8Array;
   prepHash: Uint8Array;
   checksum: Uint8Array;
@@ -151,7 +150,7 @@ export const BIND_REQUEST: FrameKind<BindRequest> = {
   name: "bind request",
   tag: 5,
   maxBytes: KIB,
-  codec: struct<BindRequest>({ requestId: u32, codeHash: hash, prepHash: hash, checksum: hash }),
+  codec: struct<BindRequest>({ requestId: u32, limits: jobLimits, codeHash: hash, prepHash: hash, checksum: hash }),
 };
 
 /** Execute worker to host. */
@@ -185,8 +184,7 @@ export const BIND_RESPONSE: FrameKind<BindResponse> = {
 /** Host to execute worker: run what is bound. */
 export interface ExecuteRequest {
   requestId: number;
-  /** The CPU time that the job may take. The worker's watchdog ends one that takes more. */
-  cpuTimeLimitMs: number;
+  limits: JobLimits;
   povBombLimitBytes: number;
   params: Uint8Array;
 }
@@ -195,7 +193,7 @@ export const EXECUTE_REQUEST: FrameKind<ExecuteRequest> = {
   name: "execute request",
   tag: 7,
   maxBytes: MAX_PARAMS_BYTES + REST,
-  codec: struct<ExecuteRequest>({ requestId: u32, cpuTimeLimitMs: u32, povBombLimitBytes: u32, params: bytes }),
+  codec: struct<ExecuteRequest>({ requestId: u32, limits: jobLimits, povBombLimitBytes: u32, params: bytes }),
 };
 
 /** One entry of the log that the code itself writes. */
@@ -220,6 +218,7 @@ export interface ExecuteResponse {
 /** The execution errors that a worker itself can tell. */
 export type WorkerExecuteError =
   | "trap"
+  | "output-limit"
   | "pov-decompression"
   | "runtime-construction"
   | "resources"
@@ -240,6 +239,7 @@ export const EXECUTE_RESPONSE: FrameKind<ExecuteResponse> = {
       failed: struct({
         error: names<WorkerExecuteError>(
           "trap",
+          "output-limit",
           "pov-decompression",
           "runtime-construction",
           "resources",
@@ -255,14 +255,16 @@ export const EXECUTE_RESPONSE: FrameKind<ExecuteResponse> = {
 /** Worker to host, in place of a job's answer: its watchdog ended the job, and the process with it. */
 export interface LastWords {
   requestId: number;
-  reason: "cpu-time";
-  /** What the job had used. It comes last, since the watchdog has to fill it into a frame that was encoded for it beforehand. */
-  cpuTimeUs: number;
+  /** The limit that the job broke. */
+  limit: WatchedLimit;
+  /** What it had used, in the limit's own unit. */
+  used: number;
 }
 
 export const LAST_WORDS: FrameKind<LastWords> = {
   name: "last words",
   tag: 9,
   maxBytes: 64,
-  codec: struct<LastWords>({ requestId: u32, reason: names("cpu-time"), cpuTimeUs: u64 }),
+  // The watchdog fills the last two into a frame that was encoded for it beforehand: one byte, and eight.
+  codec: struct<LastWords>({ requestId: u32, limit: names<WatchedLimit>(...WATCHED_LIMITS), used: u64 }),
 };

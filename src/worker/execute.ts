@@ -6,7 +6,6 @@ import {
   type ExecuteRequest,
   type ExecuteResponse,
   MAX_MESSAGE_BYTES,
-  MAX_RESULT_BYTES,
   type WorkerExecuteError,
 } from "../protocol/messages.ts";
 import { ARTIFACT } from "../protocol/worker_files.ts";
@@ -51,7 +50,7 @@ type BindError = Extract<BindResponse["result"], { kind: "failed" }>["error"];
 /** Runs what is bound. */
 export async function executeJob(loaded: LoadedCode, request: ExecuteRequest): Promise<ExecuteResponse> {
   const cpuTimeUs = startCpuClock();
-  const log = new JobLog();
+  const log = new JobLog(request.limits.logBytes);
   const result = await execute(loaded, request, log);
   return { requestId: request.requestId, cpuTimeUs: cpuTimeUs(), log: log.entries, logDropped: log.dropped, result };
 }
@@ -63,8 +62,10 @@ async function execute(
 ): Promise<ExecuteResponse["result"]> {
   try {
     const { result, peakMemoryPages } = await loaded.run({ ...request, log });
-    if (result.length > MAX_RESULT_BYTES) {
-      throw new ExecuteFailure("trap", `The result has ${result.length} bytes, at most ${MAX_RESULT_BYTES} wanted`);
+    const { outputBytes } = request.limits;
+    if (result.length > outputBytes) {
+      const message = `The result has ${result.length} bytes, at most ${outputBytes} allowed`;
+      return { kind: "failed", error: "output-limit", message };
     }
     return { kind: "valid", peakMemoryPages, result };
   } catch (error) {

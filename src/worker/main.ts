@@ -19,7 +19,7 @@ import { engine } from "./engine.ts";
 import { bindJob, executeJob } from "./execute.ts";
 import { prepareJob } from "./prepare.ts";
 import { readMessage, writeMessage } from "./stdio.ts";
-import { NO_CPU_TIME_LIMIT, Watchdog } from "./watchdog.ts";
+import { Watchdog } from "./watchdog.ts";
 
 async function main(
   kind: string | undefined,
@@ -72,8 +72,7 @@ async function serveJobs(services: EngineServices, watchdog: Watchdog): Promise<
 async function serveArtifact(services: EngineServices, watchdog: Watchdog): Promise<void> {
   const bind = readMessage(BIND_REQUEST);
   if (!bind) return;
-  const binding = { requestId: bind.requestId, cpuTimeLimitMs: NO_CPU_TIME_LIMIT };
-  const { response, loaded } = await watchdog.watch(binding, () => bindJob(engine, services, bind));
+  const { response, loaded } = await watchdog.watch(bind, () => bindJob(engine, services, bind));
   writeMessage(BIND_RESPONSE, response);
   if (!loaded) return;
   for (let request = readMessage(EXECUTE_REQUEST); request; request = readMessage(EXECUTE_REQUEST)) {

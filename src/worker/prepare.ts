@@ -25,7 +25,10 @@ async function prepare(
   request: PrepareRequest,
 ): Promise<PrepareResponse["result"]> {
   try {
-    const { artifact, decompressedBytes } = await engine.prepare(request, services);
+    const { artifact, decompressedBytes } = await engine.prepare(
+      { ...request, maxMemoryPages: request.limits.memoryPages },
+      services,
+    );
     const file = encodeArtifact(request, artifact);
     const checksum = new Uint8Array(await crypto.subtle.digest("SHA-256", file));
     writeArtifact(file);

@@ -1,11 +1,13 @@
 /**
- * The watchdog of a worker process: a thread that ends the process when a job has used up its CPU time, and when the host is gone.
- * WebAssembly cannot reach the thread, however busy it keeps the main one. JavaScript could, which is one reason for the host to keep
- * its own watch, by wall-clock time.
+ * The watchdog of a worker process: a thread that ends the process when a job takes more CPU time, memory or room in its directory
+ * than it may, and when the host is gone. WebAssembly cannot reach the thread, however busy it keeps the main one. JavaScript could,
+ * which is one reason for the host to keep its own watch, by wall-clock time.
  */
 import { encodeFrame } from "../protocol/frame.ts";
+import { WATCHED_LIMITS } from "../protocol/job_limits.ts";
 import { type ExecuteRequest, LAST_WORDS } from "../protocol/messages.ts";
 import { startCpuClock } from "./cpu_clock.ts";
+import { directoryUsage } from "./directory_usage.ts";
 import { LAYOUT, type WatchdogSettings, watchdogThread } from "./watchdog_thread.ts";
 
 /** How long the watchdog sleeps between two looks at a job, and so how late it may be, in milliseconds. */
@@ -17,15 +19,13 @@ const SLACK_MS = 50;
 /** How long a job waits for the thread to be there. It takes some 15 ms from the worker's handshake on. */
 const START_TIMEOUT_MS = 10_000;
 
-/** The limit of what is watched only for the sake of the host: 49 days. */
-export const NO_CPU_TIME_LIMIT: number = 2 ** 32 - 1;
-
 /** What is to be watched. */
-export type WatchedJob = Pick<ExecuteRequest, "requestId" | "cpuTimeLimitMs">;
+export type WatchedJob = Pick<ExecuteRequest, "requestId" | "limits">;
 
 /** The main thread's side of the watchdog. */
 export class Watchdog {
   readonly #words: Int32Array<SharedArrayBuffer>;
+  readonly #limits: Float64Array<SharedArrayBuffer>;
   readonly #frame: Uint8Array<SharedArrayBuffer>;
   /** The number of the last job. */
   #job = 0;
@@ -34,9 +34,10 @@ export class Watchdog {
   constructor(hostPid: number) {
     const frameBytes = lastWords({ requestId: 0 }).length;
     const memory = new SharedArrayBuffer(LAYOUT.frameAt + frameBytes);
-    this.#words = new Int32Array(memory, 0, LAYOUT.frameAt / 4);
+    this.#words = new Int32Array(memory, 0, LAYOUT.limitsAt / 4);
+    this.#limits = new Float64Array(memory, LAYOUT.limitsAt, WATCHED_LIMITS.length);
     this.#frame = new Uint8Array(memory, LAYOUT.frameAt);
-    const settings = { hostPid, pollMs: POLL_MS, slackMs: SLACK_MS, layout: LAYOUT };
+    const settings = { hostPid, directory: Deno.cwd(), pollMs: POLL_MS, slackMs: SLACK_MS, layout: LAYOUT };
     new Worker(threadUrl(settings), { type: "module" }).postMessage(memory);
   }
 
@@ -54,12 +55,12 @@ export class Watchdog {
     }
   }
 
-  #arm(job: WatchedJob): void {
+  #arm({ requestId, limits }: WatchedJob): void {
     if (Atomics.wait(this.#words, LAYOUT.watching, 0, START_TIMEOUT_MS) === "timed-out") {
       throw new Error(`The watchdog did not start within ${START_TIMEOUT_MS} ms`);
     }
-    Atomics.store(this.#words, LAYOUT.limitMs, job.cpuTimeLimitMs);
-    this.#frame.set(lastWords(job));
+    this.#limits.set(WATCHED_LIMITS.map((limit) => limits[limit]));
+    this.#frame.set(lastWords({ requestId }));
     Atomics.store(this.#words, LAYOUT.job, ++this.#job);
     Atomics.notify(this.#words, LAYOUT.job);
   }
@@ -72,13 +73,14 @@ export class Watchdog {
   }
 }
 
-/** The frame in which the CPU time is still to be filled in. */
+/** The frame in which the limit and what was used are still to be filled in. */
 function lastWords({ requestId }: Pick<WatchedJob, "requestId">): Uint8Array {
-  return encodeFrame(LAST_WORDS, { requestId, reason: "cpu-time", cpuTimeUs: 0 });
+  return encodeFrame(LAST_WORDS, { requestId, limit: "cpuTimeMs", used: 0 });
 }
 
 /** The thread's program as a URL, which needs neither a file nor a permission. */
 function threadUrl(settings: WatchdogSettings): string {
-  const program = `(${watchdogThread})(${startCpuClock}, ${JSON.stringify(settings)});`;
+  const gauges = `{ startCpuClock: ${startCpuClock}, directoryUsage: ${directoryUsage} }`;
+  const program = `(${watchdogThread})(${gauges}, ${JSON.stringify(settings)});`;
   return `data:text/javascript,${encodeURIComponent(program)}`;
 }

@@ -2,11 +2,15 @@
  * The watchdog's own thread. It is started from the text of {@linkcode watchdogThread}: a worker cannot read its program's files, and
  * a thread that imports nothing costs the least.
  */
+import type { startCpuClock } from "./cpu_clock.ts";
+import type { directoryUsage } from "./directory_usage.ts";
 
 /** What the thread is told at its start. */
 export interface WatchdogSettings {
   /** The process whose child the worker is. */
   readonly hostPid: number;
+  /** The worker's directory, by an absolute path: a job may change the current one. */
+  readonly directory: string;
   /** How long the thread sleeps between two looks at a job, in milliseconds. */
   readonly pollMs: number;
   /** How much more CPU time than its limit a job may take before it is ended, in milliseconds. */
@@ -14,8 +18,15 @@ export interface WatchdogSettings {
   readonly layout: typeof LAYOUT;
 }
 
+/** What the thread looks with. */
+export interface Gauges {
+  readonly startCpuClock: typeof startCpuClock;
+  readonly directoryUsage: typeof directoryUsage;
+}
+
 /**
- * What the main thread and the watchdog share: 32-bit words by their place, then the frame of the last words.
+ * What the main thread and the watchdog share, by its place in bytes: 32-bit words, then the limits as 64-bit floating point numbers
+ * in the order of `WATCHED_LIMITS`, then the frame of the last words.
  *
  * `job` says whose turn it is: the number of the running job, counted from 1; `idle` between jobs, when only the main thread may
  * write to standard output; `ending` once the watchdog has decided to end the job, when only the watchdog may. Each leaves the job's
@@ -24,19 +35,19 @@ export interface WatchdogSettings {
 export const LAYOUT = {
   watching: 0,
   job: 1,
-  limitMs: 2,
-  frameAt: 12,
+  limitsAt: 8,
+  frameAt: 40,
   idle: 0,
   ending: -1,
 } as const;
 
 /** The program. Its text is all that the thread is given: it must not name anything from outside of itself. */
-export function watchdogThread(startCpuClock: () => () => number, settings: WatchdogSettings): void {
-  const { hostPid, pollMs, slackMs, layout } = settings;
+export function watchdogThread({ startCpuClock, directoryUsage }: Gauges, settings: WatchdogSettings): void {
+  const { hostPid, directory, pollMs, slackMs, layout } = settings;
 
   /** Watches for ever. Between jobs it sleeps: the main thread then reads, and notices the end of its input by itself. */
   function watch(memory: SharedArrayBuffer): void {
-    const words = new Int32Array(memory, 0, layout.frameAt / 4);
+    const words = new Int32Array(memory, 0, layout.limitsAt / 4);
     Atomics.store(words, layout.watching, 1);
     Atomics.notify(words, layout.watching);
     for (;;) {
@@ -46,24 +57,29 @@ export function watchdogThread(startCpuClock: () => () => number, settings: Watc
     }
   }
 
+  /** A job that is over before the first look costs none. */
   function watchJob(memory: SharedArrayBuffer, words: Int32Array<SharedArrayBuffer>, job: number): void {
-    const limitUs = ((Atomics.load(words, layout.limitMs) >>> 0) + slackMs) * 1000;
     const cpuTimeUs = startCpuClock();
-    while (Atomics.load(words, layout.job) === job) {
+    const [maxCpuMs = 0, ...others] = new Float64Array(memory, layout.limitsAt, 4);
+    const limits = [maxCpuMs + slackMs, ...others];
+    const maxFiles = limits[2] ?? 0;
+    while (Atomics.wait(words, layout.job, job, pollMs) === "timed-out") {
       if (Deno.ppid !== hostPid) endProcess();
-      const used = cpuTimeUs();
-      if (used > limitUs && Atomics.compareExchange(words, layout.job, job, layout.ending) === job) {
-        sayLastWords(memory, used);
+      const { files, bytes } = directoryUsage(directory, maxFiles);
+      const used = [Math.ceil(cpuTimeUs() / 1000), Deno.memoryUsage().rss, files, bytes];
+      const broken = used.findIndex((value, which) => value > (limits[which] ?? 0));
+      if (broken >= 0 && Atomics.compareExchange(words, layout.job, job, layout.ending) === job) {
+        sayLastWords(memory, broken, used[broken] ?? 0);
       }
-      Atomics.wait(words, layout.job, job, pollMs);
     }
   }
 
-  /** Writes the frame that the main thread has left, with the CPU time in its last eight bytes. */
-  function sayLastWords(memory: SharedArrayBuffer, cpuTimeUs: number): void {
+  /** Writes the frame that the main thread has left, with the limit and what was used in its last nine bytes. */
+  function sayLastWords(memory: SharedArrayBuffer, limit: number, used: number): void {
     try {
       const frame = new Uint8Array(memory, layout.frameAt).slice();
-      new DataView(frame.buffer).setBigUint64(frame.length - 8, BigInt(cpuTimeUs), true);
+      frame[frame.length - 9] = limit;
+      new DataView(frame.buffer).setBigUint64(frame.length - 8, BigInt(used), true);
       Deno.stdout.writeSync(frame);
     } finally {
       endProcess();

@@ -4,6 +4,7 @@
  */
 import { errorText } from "../error_text.ts";
 import { FrameError, type FrameKind } from "../protocol/frame.ts";
+import type { JobLimits, WatchedLimit } from "../protocol/job_limits.ts";
 import { LAST_WORDS, type LastWords } from "../protocol/messages.ts";
 import { ScaleError } from "../protocol/scale.ts";
 import { EndOfOutput } from "./frame_stream.ts";
@@ -17,6 +18,8 @@ export type Exchange<T> =
   /** No answer within the wall-clock limit. */
   | { kind: "timed-out"; message: string }
   /** There was an answer, and it was not one that a worker gives. */
+  | { kind: "malformed-answer"; message: string }
+  /** The answer could not be received. */
   | { kind: "io-error"; message: string }
   /** The process ended before it answered. */
   | { kind: "died"; message: string }
@@ -26,8 +29,8 @@ export type Exchange<T> =
 /** How the exchange of a job ended. */
 export type JobExchange<T> =
   | Exchange<T>
-  /** The worker's watchdog ended the job because it had used more CPU time than it may. */
-  | { kind: "out-of-time"; cpuTimeMs: number };
+  /** The worker's watchdog ended the job because it had used more of something than it may. */
+  | { kind: "limit-broken"; limit: WatchedLimit; used: number };
 
 /** What an exchange may take. */
 export interface ExchangeLimits {
@@ -62,7 +65,7 @@ export async function exchange<Q extends Numbered, A extends Numbered>(
 }
 
 /** Sends a job and waits for the answer to it, or for what the worker's watchdog says in its place. */
-export async function exchangeJob<Q extends Numbered & { cpuTimeLimitMs: number }, A extends Numbered>(
+export async function exchangeJob<Q extends Numbered & { limits: JobLimits }, A extends Numbered>(
   worker: WorkerProcess,
   request: Request<Q>,
   answerKind: FrameKind<A>,
@@ -71,15 +74,17 @@ export async function exchangeJob<Q extends Numbered & { cpuTimeLimitMs: number 
   const exchanged = await converse(worker, request, () => worker.receiveOr(answerKind, LAST_WORDS), limits);
   if (exchanged.kind !== "answered") return exchanged;
   const { answer } = exchanged;
-  if (answer.came === "instead") return outOfTime(answer.message, request.message.cpuTimeLimitMs);
+  if (answer.came === "instead") return broken(answer.message, request.message.limits);
   return { ...exchanged, answer: answer.message };
 }
 
 /** A job is condemned for this, so the account has to be one that condemns it. */
-function outOfTime({ cpuTimeUs }: LastWords, limitMs: number): JobExchange<never> {
-  const cpuTimeMs = cpuTimeUs / 1000;
-  if (cpuTimeMs > limitMs) return { kind: "out-of-time", cpuTimeMs };
-  return { kind: "io-error", message: `The job was ended after ${cpuTimeMs} of ${limitMs} ms of CPU time` };
+function broken({ limit, used }: LastWords, limits: JobLimits): JobExchange<never> {
+  if (used > limits[limit]) return { kind: "limit-broken", limit, used };
+  return {
+    kind: "malformed-answer",
+    message: `The job was ended for its ${limit}: ${used} used, ${limits[limit]} allowed`,
+  };
 }
 
 async function converse<Q extends Numbered, R extends { message: Numbered }>(
@@ -104,7 +109,7 @@ async function converse<Q extends Numbered, R extends { message: Numbered }>(
     const { requestId } = first.answer.message;
     if (requestId !== request.message.requestId) {
       return {
-        kind: "io-error",
+        kind: "malformed-answer",
         message: `The answer is for request ${requestId}, ${request.message.requestId} wanted`,
       };
     }
@@ -120,7 +125,9 @@ async function explain<T>(
   error: unknown,
   sent: Promise<string | undefined>,
 ): Promise<Exchange<T>> {
-  if (error instanceof FrameError || error instanceof ScaleError) return { kind: "io-error", message: error.message };
+  if (error instanceof FrameError || error instanceof ScaleError) {
+    return { kind: "malformed-answer", message: error.message };
+  }
   if (!(error instanceof EndOfOutput)) return { kind: "io-error", message: errorText(error) };
   const watch = watchFor(END_GRACE_MS);
   try {

@@ -1,6 +1,7 @@
 /** One execute job on one worker. */
 import { errorText } from "../error_text.ts";
-import type { ExecuteOutcome, LogEntry, PossiblyInvalidOutcome } from "../execute_outcome.ts";
+import type { ExecuteOutcome, InvalidOutcome, LogEntry, PossiblyInvalidOutcome } from "../execute_outcome.ts";
+import type { JobLimits, WatchedLimit } from "../protocol/job_limits.ts";
 import {
   BIND_REQUEST,
   BIND_RESPONSE,
@@ -11,9 +12,10 @@ import {
   type WorkerExecuteError,
 } from "../protocol/messages.ts";
 import { ARTIFACT } from "../protocol/worker_files.ts";
-import { type Exchange, exchange, exchangeJob } from "./exchange.ts";
+import { exchangeJob, type JobExchange } from "./exchange.ts";
 import { IdleWorker } from "./idle_worker.ts";
-import { BIND_TIMEOUT_MS, wallClockLimitMs } from "./limits.ts";
+import { BIND_TIMEOUT_MS, describeBreach } from "./limits.ts";
+import { DirectoryLimitError } from "./worker_dir.ts";
 import type { WorkerProcess } from "./worker_process.ts";
 
 /** What to execute. */
@@ -26,8 +28,7 @@ export interface ExecuteJob {
   };
   readonly params: Uint8Array;
   readonly povBombLimitBytes: number;
-  /** The CPU time that the job may take. */
-  readonly timeoutMs: number;
+  readonly limits: JobLimits;
 }
 
 /** How an execute job ended. Where there is a worker, it is healthy; otherwise it is gone. */
@@ -62,9 +63,15 @@ async function bind(
   } catch (error) {
     return internal("could-not-copy-artifact", errorText(error));
   }
-  const request = { kind: BIND_REQUEST, message: { ...artifact, requestId: worker.nextRequestId() } };
-  const exchanged = await exchange(worker, request, BIND_RESPONSE, { timeoutMs: BIND_TIMEOUT_MS, signal });
-  if (exchanged.kind !== "answered") return unanswered(exchanged);
+  const limits = { ...job.limits, cpuTimeMs: BIND_TIMEOUT_MS, wallTimeMs: BIND_TIMEOUT_MS };
+  const message = { ...artifact, requestId: worker.nextRequestId(), limits };
+  const request = { kind: BIND_REQUEST, message };
+  const exchanged = await exchangeJob(worker, request, BIND_RESPONSE, { timeoutMs: limits.wallTimeMs, signal });
+  // Nobody limited the CPU time of it: it is the time that any artifact has.
+  if (exchanged.kind === "limit-broken" && exchanged.limit === "cpuTimeMs") {
+    return possiblyInvalid("wall-clock-timeout", describeBreach(exchanged, limits));
+  }
+  if (exchanged.kind !== "answered") return unanswered(exchanged, limits);
   const { result } = exchanged.answer;
   if (result.kind === "failed") {
     return result.error === "could-not-open-file"
@@ -72,41 +79,59 @@ async function bind(
       : possiblyInvalid(result.error, result.message);
   }
   worker.boundTo = path;
-  return await clear(worker);
+  return await clear(worker, limits);
 }
 
 async function execute(worker: WorkerProcess, job: ExecuteJob, signal: AbortSignal): Promise<ExecuteJobOutcome> {
-  const { params, povBombLimitBytes, timeoutMs } = job;
-  const message = { requestId: worker.nextRequestId(), params, povBombLimitBytes, cpuTimeLimitMs: timeoutMs };
-  const limits = { timeoutMs: wallClockLimitMs(timeoutMs), signal };
-  const exchanged = await exchangeJob(worker, { kind: EXECUTE_REQUEST, message }, EXECUTE_RESPONSE, limits);
-  if (exchanged.kind === "out-of-time") return outOfTime(exchanged.cpuTimeMs, timeoutMs);
-  if (exchanged.kind !== "answered") return unanswered(exchanged);
-  const cpuTimeMs = exchanged.answer.cpuTimeUs / 1000;
-  if (cpuTimeMs > timeoutMs) return outOfTime(cpuTimeMs, timeoutMs, readLog(exchanged.answer.log));
-  const outcome = toOutcome(exchanged.answer, cpuTimeMs, exchanged.wallTimeMs);
-  return await clear(worker) ?? { kind: "concluded", worker: new IdleWorker(worker), outcome };
-}
-
-/** A job that was ended had no chance to tell its log. */
-function outOfTime(cpuTimeMs: number, timeoutMs: number, log: LogEntry[] = []): ExecuteJobOutcome {
-  const message = `The execution took ${cpuTimeMs} ms of CPU time, at most ${timeoutMs} ms allowed`;
-  return { kind: "concluded", outcome: { kind: "invalid", reason: "hard-timeout", message, log } };
+  const { params, povBombLimitBytes, limits } = job;
+  const message = { requestId: worker.nextRequestId(), params, povBombLimitBytes, limits };
+  const request = { kind: EXECUTE_REQUEST, message };
+  const exchanged = await exchangeJob(worker, request, EXECUTE_RESPONSE, { timeoutMs: limits.wallTimeMs, signal });
+  if (exchanged.kind !== "answered") return unanswered(exchanged, limits);
+  const { answer, wallTimeMs } = exchanged;
+  const cpuTimeMs = answer.cpuTimeUs / 1000;
+  // The worker's own account is checked once more: a job that is quick to end may be quicker than the watchdog.
+  if (cpuTimeMs > limits.cpuTimeMs) {
+    const breach = { limit: "cpuTimeMs", used: cpuTimeMs } as const;
+    return invalid("hard-timeout", describeBreach(breach, limits), readLog(answer.log));
+  }
+  const outputBytes = answer.result.kind === "valid" ? answer.result.result.length : 0;
+  if (outputBytes > limits.outputBytes) {
+    return invalid("output-limit", `The result has ${outputBytes} bytes, at most ${limits.outputBytes} allowed`);
+  }
+  const outcome = toOutcome(answer, cpuTimeMs, wallTimeMs);
+  return await clear(worker, limits) ?? { kind: "concluded", worker: new IdleWorker(worker), outcome };
 }
 
 /** A worker whose directory cannot be cleared must not be given another job. */
-async function clear(worker: WorkerProcess): Promise<ExecuteJobOutcome | undefined> {
+async function clear(worker: WorkerProcess, limits: JobLimits): Promise<ExecuteJobOutcome | undefined> {
   try {
-    await worker.directory.clear();
+    await worker.directory.clear(limits);
     return undefined;
   } catch (error) {
-    return possiblyInvalid("could-not-clear-worker-dir", errorText(error));
+    const reason = error instanceof DirectoryLimitError ? "directory-limit" : "could-not-clear-worker-dir";
+    return possiblyInvalid(reason, errorText(error));
   }
 }
 
-/** The ambiguous ends: the job may be to blame for any of them, and so may the machine. */
-function unanswered(exchanged: Exclude<Exchange<unknown>, { kind: "answered" }>): ExecuteJobOutcome {
+/** Whose fault a broken limit is: CPU time is the job's alone, memory and disk may have been taken by what the process does besides. */
+const BREACHES: Record<WatchedLimit, (message: string) => ExecuteJobOutcome> = {
+  cpuTimeMs: (message) => invalid("hard-timeout", message),
+  processMemoryBytes: (message) => possiblyInvalid("memory-limit", message),
+  directoryFiles: (message) => possiblyInvalid("directory-limit", message),
+  directoryBytes: (message) => possiblyInvalid("directory-limit", message),
+};
+
+/** Most of these ends are ambiguous: the job may be to blame for them, and so may the machine. */
+function unanswered(
+  exchanged: Exclude<JobExchange<unknown>, { kind: "answered" }>,
+  limits: JobLimits,
+): ExecuteJobOutcome {
   switch (exchanged.kind) {
+    case "limit-broken":
+      return BREACHES[exchanged.limit](describeBreach(exchanged, limits));
+    case "malformed-answer":
+      return possiblyInvalid("malformed-answer", exchanged.message);
     case "unreachable":
       return exchanged;
     case "timed-out":
@@ -124,6 +149,11 @@ function possiblyInvalid(reason: PossiblyInvalidOutcome["reason"], message: stri
   return { kind: "concluded", outcome: { kind: "possibly-invalid", reason, message, log: [] } };
 }
 
+/** A job that was ended had no chance to tell its log. */
+function invalid(reason: InvalidOutcome["reason"], message: string, log: LogEntry[] = []): ExecuteJobOutcome {
+  return { kind: "concluded", outcome: { kind: "invalid", reason, message, log } };
+}
+
 function internal(reason: "could-not-copy-artifact" | "could-not-open-file", message: string): ExecuteJobOutcome {
   return { kind: "concluded", outcome: { kind: "internal", reason, message, log: [] } };
 }
@@ -131,6 +161,7 @@ function internal(reason: "could-not-copy-artifact" | "could-not-open-file", mes
 /** Who is to blame for what a worker reports. */
 const BLAME: Record<WorkerExecuteError, Pick<Exclude<ExecuteOutcome, { kind: "valid" }>, "kind" | "reason">> = {
   "trap": { kind: "invalid", reason: "worker-reported-invalid" },
+  "output-limit": { kind: "invalid", reason: "output-limit" },
   "pov-decompression": { kind: "invalid", reason: "pov-decompression-failure" },
   "runtime-construction": { kind: "possibly-invalid", reason: "runtime-construction" },
   "resources": { kind: "possibly-invalid", reason: "resources-exhausted" },

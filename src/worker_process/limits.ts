@@ -1,4 +1,5 @@
-/** Limits of time that hold for every job. */
+/** Limits of time that hold for every job, and what is said of a limit that was broken. */
+import type { JobLimits, WatchedLimit } from "../protocol/job_limits.ts";
 
 /**
  * A job's wall-clock limit is this many times its CPU time limit: the worst slow-down of a machine with four times more work than
@@ -15,4 +16,17 @@ const LEAST_MARGIN_MS = 200;
 /** How much wall-clock time a job may take that may take this much CPU time, both in milliseconds. */
 export function wallClockLimitMs(timeoutMs: number): number {
   return Math.max(timeoutMs * WALL_CLOCK_FACTOR, timeoutMs + LEAST_MARGIN_MS);
+}
+
+/** What was counted, for each limit that the watchdog watches. */
+const COUNTED: Readonly<Record<WatchedLimit, string>> = {
+  cpuTimeMs: "ms of CPU time",
+  processMemoryBytes: "bytes of memory in the worker's process",
+  directoryFiles: "entries in the worker's directory",
+  directoryBytes: "bytes in the worker's directory",
+};
+
+/** Says of a job what it took and what it may have taken. */
+export function describeBreach({ limit, used }: { limit: WatchedLimit; used: number }, limits: JobLimits): string {
+  return `The job took ${used} ${COUNTED[limit]}, at most ${limits[limit]} allowed`;
 }

@@ -1,17 +1,17 @@
 /** One prepare job on one worker. */
 import { errorText } from "../error_text.ts";
+import type { JobLimits, WatchedLimit } from "../protocol/job_limits.ts";
 import { PREPARE_REQUEST, PREPARE_RESPONSE, type PrepareRequest, type PrepareResponse } from "../protocol/messages.ts";
 import { TMP_ARTIFACT } from "../protocol/worker_files.ts";
 import type { ArtifactFile } from "../registry/artifact.ts";
 import { exchangeJob } from "./exchange.ts";
 import { IdleWorker } from "./idle_worker.ts";
-import { wallClockLimitMs } from "./limits.ts";
+import { describeBreach } from "./limits.ts";
+import { DirectoryLimitError } from "./worker_dir.ts";
 import type { WorkerProcess } from "./worker_process.ts";
 
-/** What to prepare, and the CPU time that it may take. */
-export interface PrepareJob extends Omit<PrepareRequest, "requestId" | "cpuTimeLimitMs"> {
-  readonly timeoutMs: number;
-}
+/** What to prepare, and what that may take. */
+export type PrepareJob = Omit<PrepareRequest, "requestId">;
 
 /** Takes the file that a worker made over, out of the worker's reach. */
 export interface ArtifactSink {
@@ -34,11 +34,15 @@ export type PrepareJobOutcome =
   | { kind: "create-tmp-file"; message: string }
   /** What the worker wrote could not be published. */
   | { kind: "rename-tmp-file"; message: string }
+  /** There was more in the worker's directory than there may be. */
+  | { kind: "directory-limit"; message: string }
   /** The worker's directory could not be cleared after the job. */
   | { kind: "clear-worker-dir"; message: string }
   /** The job took more CPU time than it may, or more wall-clock time than goes with that. */
   | { kind: "timed-out"; message: string }
-  /** The answer could not be received or made no sense. */
+  /** What the worker sent was no answer. */
+  | { kind: "malformed-answer"; message: string }
+  /** The answer could not be received. */
   | { kind: "io-error"; message: string }
   /** The worker ran out of memory. */
   | { kind: "out-of-memory"; message: string }
@@ -57,7 +61,7 @@ export async function runPrepareJob(
 
 async function attempt(
   worker: WorkerProcess,
-  { timeoutMs, ...job }: PrepareJob,
+  job: PrepareJob,
   sink: ArtifactSink,
   signal: AbortSignal,
 ): Promise<PrepareJobOutcome> {
@@ -67,29 +71,35 @@ async function attempt(
   } catch (error) {
     return { kind: "create-tmp-file", message: errorText(error) };
   }
-  const message = { ...job, requestId: worker.nextRequestId(), cpuTimeLimitMs: timeoutMs };
-  const limits = { timeoutMs: wallClockLimitMs(timeoutMs), signal };
-  const exchanged = await exchangeJob(worker, { kind: PREPARE_REQUEST, message }, PREPARE_RESPONSE, limits);
-  if (exchanged.kind === "out-of-time") return outOfTime(exchanged.cpuTimeMs, timeoutMs);
+  const { limits } = job;
+  const request = { kind: PREPARE_REQUEST, message: { ...job, requestId: worker.nextRequestId() } };
+  const exchanged = await exchangeJob(worker, request, PREPARE_RESPONSE, { timeoutMs: limits.wallTimeMs, signal });
+  if (exchanged.kind === "limit-broken") return breach(exchanged, limits);
   if (exchanged.kind === "died") return { kind: "job-died", message: exchanged.message };
   if (exchanged.kind !== "answered") return exchanged;
-  return await conclude(worker, exchanged.answer, timeoutMs, sink);
+  return await conclude(worker, exchanged.answer, limits, sink);
 }
 
-function outOfTime(cpuTimeMs: number, timeoutMs: number): PrepareJobOutcome {
-  const message = `The preparation took ${cpuTimeMs} ms of CPU time, at most ${timeoutMs} ms allowed`;
-  return { kind: "timed-out", message };
+const BREACHES = {
+  cpuTimeMs: "timed-out",
+  processMemoryBytes: "out-of-memory",
+  directoryFiles: "directory-limit",
+  directoryBytes: "directory-limit",
+} as const;
+
+function breach(broken: { limit: WatchedLimit; used: number }, limits: JobLimits): PrepareJobOutcome {
+  return { kind: BREACHES[broken.limit], message: describeBreach(broken, limits) };
 }
 
 /** The worker's own account is checked once more, and what it made is taken over before its directory is cleared. */
 async function conclude(
   worker: WorkerProcess,
   { result, cpuTimeUs, maxRssKib }: PrepareResponse,
-  timeoutMs: number,
+  limits: JobLimits,
   sink: ArtifactSink,
 ): Promise<PrepareJobOutcome> {
   const cpuTimeMs = cpuTimeUs / 1000;
-  if (cpuTimeMs > timeoutMs) return outOfTime(cpuTimeMs, timeoutMs);
+  if (cpuTimeMs > limits.cpuTimeMs) return breach({ limit: "cpuTimeMs", used: cpuTimeMs }, limits);
   let published: { path: string; sizeBytes: number } | undefined;
   try {
     if (result.kind === "prepared") {
@@ -100,10 +110,11 @@ async function conclude(
     return { kind: "rename-tmp-file", message: errorText(error) };
   }
   try {
-    await worker.directory.clear();
+    await worker.directory.clear(limits);
   } catch (error) {
     if (published) await sink.discard(published.path);
-    return { kind: "clear-worker-dir", message: errorText(error) };
+    const kind = error instanceof DirectoryLimitError ? "directory-limit" : "clear-worker-dir";
+    return { kind, message: errorText(error) };
   }
   const idle = new IdleWorker(worker);
   if (result.kind === "failed" || !published) return { kind: "concluded", worker: idle, result: result as Failed };

@@ -39,6 +39,7 @@ import enginePvfWasmSections from "../engine/pvf/wasm_sections.ts" with { type: 
 import enginePvfWasmTypes from "../engine/pvf/wasm_types.ts" with { type: "text" };
 import enginePvfZstd from "../engine/pvf/zstd.ts" with { type: "text" };
 import protocolFrame from "../protocol/frame.ts" with { type: "text" };
+import protocolJobLimits from "../protocol/job_limits.ts" with { type: "text" };
 import protocolMessages from "../protocol/messages.ts" with { type: "text" };
 import protocolScale from "../protocol/scale.ts" with { type: "text" };
 import protocolValidationData from "../protocol/validation_data.ts" with { type: "text" };
@@ -47,6 +48,7 @@ import protocolWorkerFiles from "../protocol/worker_files.ts" with { type: "text
 import workerArtifactFile from "../worker/artifact_file.ts" with { type: "text" };
 import workerClip from "../worker/clip.ts" with { type: "text" };
 import workerCpuClock from "../worker/cpu_clock.ts" with { type: "text" };
+import workerDirectoryUsage from "../worker/directory_usage.ts" with { type: "text" };
 import workerEngine from "../worker/engine.ts" with { type: "text" };
 import workerExecute from "../worker/execute.ts" with { type: "text" };
 import workerJobLog from "../worker/job_log.ts" with { type: "text" };
@@ -95,6 +97,7 @@ export const PROGRAM_FILES: Readonly<Record<string, string>> = {
   "engine/pvf/wasm_types.ts": enginePvfWasmTypes,
   "engine/pvf/zstd.ts": enginePvfZstd,
   "protocol/frame.ts": protocolFrame,
+  "protocol/job_limits.ts": protocolJobLimits,
   "protocol/messages.ts": protocolMessages,
   "protocol/scale.ts": protocolScale,
   "protocol/validation_data.ts": protocolValidationData,
@@ -103,6 +106,7 @@ export const PROGRAM_FILES: Readonly<Record<string, string>> = {
   "worker/artifact_file.ts": workerArtifactFile,
   "worker/clip.ts": workerClip,
   "worker/cpu_clock.ts": workerCpuClock,
+  "worker/directory_usage.ts": workerDirectoryUsage,
   "worker/engine.ts": workerEngine,
   "worker/execute.ts": workerExecute,
   "worker/job_log.ts": workerJobLog,

@@ -1,6 +1,15 @@
 /** One worker's directory: the only place that it can read and write. */
 import { join } from "@std/path";
+import type { JobLimits } from "../protocol/job_limits.ts";
 import { removeTree } from "../registry/remove_tree.ts";
+
+/** What a worker's directory may hold. */
+export type DirectoryLimits = Pick<JobLimits, "directoryFiles" | "directoryBytes">;
+
+/** There was more in a worker's directory than there may be. */
+export class DirectoryLimitError extends Error {
+  override name = "DirectoryLimitError";
+}
 
 /** A directory that exists from {@linkcode WorkerDir.create} to {@linkcode WorkerDir.remove}. */
 export class WorkerDir {
@@ -27,11 +36,18 @@ export class WorkerDir {
 
   /**
    * Deletes what is in it, while its worker is idle. A directory that is gone is an error: its worker has no place to work in any more.
+   * Throws {@linkcode DirectoryLimitError} as soon as more is found than there may be.
    */
-  async clear(): Promise<void> {
+  async clear(limits: DirectoryLimits): Promise<void> {
+    const count = counter(limits);
     for await (const { name, isDirectory } of Deno.readDir(this.path)) {
-      if (isDirectory) await this.#removeDirectory(name);
-      else await Deno.remove(this.file(name));
+      if (isDirectory) {
+        await countTree(this.file(name), count);
+        await this.#removeDirectory(name);
+      } else {
+        count((await Deno.lstat(this.file(name))).size);
+        await Deno.remove(this.file(name));
+      }
     }
   }
 
@@ -49,6 +65,40 @@ export class WorkerDir {
 
   get #outOfReach(): string {
     return `${this.path}-removed`;
+  }
+}
+
+/** How long a path may be below a worker's directory. With the names in front and behind, it is still one that every system takes. */
+const MAX_NESTED_LENGTH = 500;
+
+/** Counts an entry of this length, and throws once it is one too many. */
+function counter({ directoryFiles, directoryBytes }: DirectoryLimits): (bytes: number) => void {
+  let [files, total] = [0, 0];
+  return (bytes) => {
+    total += bytes;
+    if (++files <= directoryFiles && total <= directoryBytes) return;
+    throw new DirectoryLimitError(
+      `The job left more than it may in the worker's directory: found ${files} entries with ${total} bytes so far, ` +
+        `at most ${directoryFiles} with ${directoryBytes} allowed`,
+    );
+  };
+}
+
+/** Counts a directory with everything in it. */
+async function countTree(root: string, count: (bytes: number) => void): Promise<void> {
+  const unvisited = [root];
+  for (let path = unvisited.pop(); path !== undefined; path = unvisited.pop()) {
+    // Who nests directories by renaming them gets further down than any path leads.
+    if (path.length - root.length > MAX_NESTED_LENGTH) {
+      throw new DirectoryLimitError(
+        `The job left directories in the worker's directory that are nested deeper than ${MAX_NESTED_LENGTH} characters of a path`,
+      );
+    }
+    count(0);
+    for await (const { name, isDirectory } of Deno.readDir(path)) {
+      if (isDirectory) unvisited.push(join(path, name));
+      else count((await Deno.lstat(join(path, name))).size);
+    }
   }
 }
 

@@ -8,6 +8,8 @@ import type { IdleWorker } from "../../src/worker_process/idle_worker.ts";
 import type { PrepareJob } from "../../src/worker_process/prepare_job.ts";
 import type { WorkerKind } from "../../src/worker_process/worker_kind.ts";
 import { loadCryptoWasm } from "../../src/crypto/load.ts";
+import type { JobLimits } from "../../src/protocol/job_limits.ts";
+import { jobLimitsFor, resolveWorkerLimits, type WorkerLimits } from "../../src/worker_limits.ts";
 import { script, SCRIPT_ENGINE } from "./script_engine.ts";
 
 export const NEVER = new AbortController().signal;
@@ -56,17 +58,21 @@ export class Lab implements AsyncDisposable {
   }
 }
 
+/** What a job of a script may use, besides this much CPU time. */
+export function jobLimits(cpuTimeMs: number, limits: Partial<WorkerLimits> = {}): JobLimits {
+  return jobLimitsFor({ maxMemoryPages: 2080 }, cpuTimeMs, resolveWorkerLimits(limits));
+}
+
 /** A job whose code is a script. */
-export function prepareJob(code: string, timeoutMs = 20_000): PrepareJob {
+export function prepareJob(code: string, timeoutMs = 20_000, limits: Partial<WorkerLimits> = {}): PrepareJob {
   return {
     code: script(code),
     codeHash: new Uint8Array(32).fill(1),
     prepHash: new Uint8Array(32).fill(2),
     kind: "precheck",
-    maxMemoryPages: 2080,
     wasmExtBulkMemory: false,
     codeBombLimitBytes: 2 ** 20,
-    timeoutMs,
+    limits: jobLimits(timeoutMs, limits),
   };
 }
 

@@ -147,16 +147,16 @@ const LIES: Record<string, string> = {
 };
 
 for (const [what, frame] of Object.entries(LIES)) {
-  Deno.test(`a prepare job ends with IoErr when the worker sends ${what}`, async () => {
+  Deno.test(`a prepare job ends with MalformedAnswer when the worker sends ${what}`, async () => {
     const outcome = await prepare(`{ prepare() { Deno.stdout.writeSync(new Uint8Array(${frame})); for (;;); } }`);
-    assertEquals(outcome.kind, "io-error", JSON.stringify(outcome));
+    assertEquals(outcome.kind, "malformed-answer", JSON.stringify(outcome));
   });
 }
 
-Deno.test("a prepare job ends with IoErr when the worker answers another request", async () => {
+Deno.test("a prepare job ends with MalformedAnswer when the worker answers another request", async () => {
   const answer = `[36, 0, 0, 0, 4, 77, 0, 0, 0, ${"0, ".repeat(16)} 1, 5, 48, ${"65, ".repeat(12)}]`;
   const outcome = await prepare(`{ prepare() { Deno.stdout.writeSync(new Uint8Array(${answer})); for (;;); } }`);
-  assert(outcome.kind === "io-error", outcome.kind);
+  assert(outcome.kind === "malformed-answer", outcome.kind);
   assertStringIncludes(outcome.message, "request 77");
 });
 

@@ -9,6 +9,7 @@ import {
   frameTag,
 } from "../../src/protocol/frame.ts";
 import type { FrameKind } from "../../src/protocol/frame.ts";
+import { WATCHED_LIMITS } from "../../src/protocol/job_limits.ts";
 import * as messages from "../../src/protocol/messages.ts";
 import { ScaleError, struct, u32 } from "../../src/protocol/scale.ts";
 
@@ -102,16 +103,17 @@ Deno.test("a message is the same after its way through a frame", () => {
   assertEquals(decodeFrameBody(messages.EXECUTE_RESPONSE, frame.subarray(FRAME_HEADER_BYTES)), RESPONSE);
 });
 
-Deno.test("last words end with the CPU time, which the watchdog fills in", () => {
-  const blank = encodeFrame(messages.LAST_WORDS, { requestId: 7, reason: "cpu-time", cpuTimeUs: 0 });
+Deno.test("last words end with the limit and what was used, which the watchdog fills in", () => {
+  const blank = encodeFrame(messages.LAST_WORDS, { requestId: 7, limit: "cpuTimeMs", used: 0 });
+  blank[blank.length - 9] = WATCHED_LIMITS.indexOf("directoryBytes");
   new DataView(blank.buffer).setBigUint64(blank.length - 8, 1_500_772n, true);
-  const words: messages.LastWords = { requestId: 7, reason: "cpu-time", cpuTimeUs: 1_500_772 };
+  const words: messages.LastWords = { requestId: 7, limit: "directoryBytes", used: 1_500_772 };
   assertEquals(blank, encodeFrame(messages.LAST_WORDS, words));
   assertEquals(decodeFrameBody(messages.LAST_WORDS, blank.subarray(FRAME_HEADER_BYTES)), words);
 });
 
-Deno.test("last words for a reason that is not known are refused", () => {
-  const body = Uint8Array.of(7, 0, 0, 0, 1, ...new Uint8Array(8));
+Deno.test("last words for a limit that is not known are refused", () => {
+  const body = Uint8Array.of(7, 0, 0, 0, WATCHED_LIMITS.length, ...new Uint8Array(8));
   assertThrows(() => decodeFrameBody(messages.LAST_WORDS, body), ScaleError);
 });
 

@@ -38,7 +38,7 @@ Deno.test("next() gives whole messages, however the stream is cut", async () => 
   }));
 });
 
-const LAST: LastWords = { requestId: 1, reason: "cpu-time", cpuTimeUs: 1_500_772 };
+const LAST: LastWords = { requestId: 1, limit: "cpuTimeMs", used: 1_501 };
 
 Deno.test("nextOr() gives either kind and says which it is", async () => {
   const frames = [encodeFrame(READY, MESSAGE), encodeFrame(LAST_WORDS, LAST)];

@@ -1,0 +1,185 @@
+/**
+ * Every limit of a job, broken by a real worker: by a preparation, an execution and, where it can be, the binding of an artifact. Each
+ * has an outcome of its own, the worker is gone afterwards, and the next job is served.
+ */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import type { ExecuteOutcome } from "../../src/execute_outcome.ts";
+import type { PrecheckOutcome } from "../../src/precheck_outcome.ts";
+import { Pvf } from "../../src/pvf.ts";
+import type { WorkerLimits } from "../../src/worker_limits.ts";
+import { processesWith } from "./processes.ts";
+import { script } from "./script_engine.ts";
+import { withScriptHost } from "./with_host.ts";
+
+const MIB = 2 ** 20;
+
+const LIMITS: WorkerLimits = {
+  processMemoryBytes: 128 * MIB,
+  outputBytes: 1_000,
+  logBytes: 300,
+  directoryFiles: 10,
+  directoryBytes: MIB,
+};
+
+/** What the code's own memory adds to the limit of the process: 2,080 pages of 64 KiB. */
+const CODE_MEMORY_BYTES = 2_080 * 65_536;
+
+const SPIN = "for (;;);";
+
+/** Takes memory that stays, page by page, faster than anybody looks. */
+const EAT = "const eaten = []; for (;;) eaten.push(new Uint8Array(4 * 2 ** 20).fill(1));";
+
+/** By name: the text of a function's body that breaks a limit, and what must come of it. */
+interface Breach {
+  readonly body: string;
+  readonly prepare: { kind: string; message: RegExp };
+  readonly execute: { kind: string; reason: string; message: RegExp };
+}
+
+const memory = new RegExp(
+  `took \\d+ bytes of memory in the worker's process, at most ${LIMITS.processMemoryBytes + CODE_MEMORY_BYTES} allowed`,
+);
+const files = /took \d+ entries in the worker's directory, at most 10 allowed/;
+const bytes = /took \d+ bytes in the worker's directory, at most 1048576 allowed/;
+const left = /left more than it may in the worker's directory: found \d+ entries with \d+ bytes so far/;
+
+const BREACHES: Record<string, Breach> = {
+  "CPU time": {
+    body: SPIN,
+    prepare: { kind: "timed-out", message: /took \d+ ms of CPU time, at most 400 allowed/ },
+    execute: { kind: "invalid", reason: "hard-timeout", message: /took \d+ ms of CPU time, at most 400 allowed/ },
+  },
+  "wall-clock time": {
+    body: "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);",
+    prepare: { kind: "timed-out", message: /No answer within 1600 ms of wall-clock time/ },
+    execute: { kind: "possibly-invalid", reason: "wall-clock-timeout", message: /No answer within 1600 ms/ },
+  },
+  "memory of the process": {
+    body: EAT,
+    prepare: { kind: "out-of-memory", message: memory },
+    execute: { kind: "possibly-invalid", reason: "memory-limit", message: memory },
+  },
+  "entries in the directory, while it runs": {
+    body: `for (let i = 0; i < 20; i++) Deno.mkdirSync("d".repeat(i + 1)); ${SPIN}`,
+    prepare: { kind: "directory-limit", message: files },
+    execute: { kind: "possibly-invalid", reason: "directory-limit", message: files },
+  },
+  "entries in the directory, at any depth": {
+    body: `Deno.mkdirSync("a/b/c/d/e/f/g/h/i/j", { recursive: true }); Deno.writeTextFileSync("a/b/c/x", ""); ${SPIN}`,
+    prepare: { kind: "directory-limit", message: files },
+    execute: { kind: "possibly-invalid", reason: "directory-limit", message: files },
+  },
+  "bytes in the directory, while it runs": {
+    body: `Deno.writeFileSync("big", new Uint8Array(2 ** 20 + 1)); ${SPIN}`,
+    prepare: { kind: "directory-limit", message: bytes },
+    execute: { kind: "possibly-invalid", reason: "directory-limit", message: bytes },
+  },
+  "entries in the directory, at its end": {
+    body: `Deno.mkdirSync("a/b/c/d/e/f/g/h/i/j/k", { recursive: true });`,
+    prepare: { kind: "directory-limit", message: left },
+    execute: { kind: "possibly-invalid", reason: "directory-limit", message: left },
+  },
+  "bytes in the directory, at its end": {
+    body: `Deno.mkdirSync("deep"); Deno.writeFileSync("deep/big", new Uint8Array(2 ** 20 + 1));`,
+    prepare: { kind: "directory-limit", message: left },
+    execute: { kind: "possibly-invalid", reason: "directory-limit", message: left },
+  },
+  "bytes of a file that has a hole": {
+    body: `Deno.openSync("sparse", { write: true, create: true }).truncateSync(2 ** 40);`,
+    prepare: { kind: "directory-limit", message: left },
+    execute: { kind: "possibly-invalid", reason: "directory-limit", message: left },
+  },
+  "frames": {
+    body: `Deno.stdout.writeSync(new Uint8Array(64).fill(255)); ${SPIN}`,
+    prepare: { kind: "malformed-answer", message: /tag 255, 4 wanted/ },
+    execute: { kind: "possibly-invalid", reason: "malformed-answer", message: /tag 255, 8 wanted/ },
+  },
+};
+
+interface Outcomes {
+  readonly prechecked: PrecheckOutcome;
+  readonly executed: ExecuteOutcome | undefined;
+}
+
+/** Prechecks a script and, unless that fails, executes it; then sees to it that the host goes on. */
+async function outcomesOf(code: string, timeoutMs = 20_000): Promise<Outcomes> {
+  let outcomes: Outcomes | undefined;
+  await withScriptHost(
+    { limits: LIMITS, precheckTimeoutMs: timeoutMs, maxExecuteWorkers: 1 },
+    async (host, cachePath) => {
+      const pvf = await Pvf.fromCode(script(code));
+      const params = new Uint8Array();
+      const prechecked = await host.precheck(pvf);
+      const executed = prechecked.kind === "prepared" ? await host.execute(pvf, { params, timeoutMs }) : undefined;
+      outcomes = { prechecked, executed };
+      // A worker that itself tells of too long a result has done nothing wrong.
+      const isHealthy = executed?.kind === "valid" ||
+        executed?.kind === "invalid" && executed.reason === "output-limit";
+      if (!isHealthy) assertEquals(processesWith(cachePath), []);
+      const good = await Pvf.fromCode(script(`{ run: () => "fine" }`));
+      const next = await host.execute(good, { params, timeoutMs: 20_000 });
+      assertEquals(next.kind, "valid", JSON.stringify(next));
+    },
+  );
+  assert(outcomes);
+  return outcomes;
+}
+
+for (const [name, { body, prepare, execute }] of Object.entries(BREACHES)) {
+  // What is quick must not run into this limit as well.
+  const timeoutMs = name.endsWith("time") ? 400 : 20_000;
+
+  Deno.test(`a preparation that breaks its limit of ${name} fails as ${prepare.kind}`, async () => {
+    const { prechecked } = await outcomesOf(`{ prepare() { ${body} } }`, timeoutMs);
+    assert(prechecked.kind === "failed", JSON.stringify(prechecked));
+    assertEquals(prechecked.error.kind, prepare.kind, prechecked.error.message);
+    assertMatch(prechecked.error.message, prepare.message);
+  });
+
+  Deno.test(`an execution that breaks its limit of ${name} is ${execute.kind} for ${execute.reason}`, async () => {
+    const { executed } = await outcomesOf(`{ run() { ${body} return ""; } }`, timeoutMs);
+    assert(executed && executed.kind !== "valid", JSON.stringify(executed));
+    assertEquals([executed.kind, executed.reason], [execute.kind, execute.reason], executed.message);
+    assertMatch(executed.message, execute.message);
+  });
+}
+
+const BINDINGS: [string, string, string, RegExp][] = [
+  ["memory of the process", EAT, "memory-limit", memory],
+  [
+    "entries in the directory",
+    BREACHES["entries in the directory, while it runs"]?.body ?? "",
+    "directory-limit",
+    files,
+  ],
+  ["bytes in the directory", BREACHES["bytes in the directory, while it runs"]?.body ?? "", "directory-limit", bytes],
+];
+
+for (const [name, body, reason, message] of BINDINGS) {
+  Deno.test(`binding an artifact that breaks the limit of ${name} is possibly-invalid for ${reason}`, async () => {
+    const { executed } = await outcomesOf(`{ load() { ${body} }, run: () => "" }`);
+    assert(executed?.kind === "possibly-invalid", JSON.stringify(executed));
+    assertEquals(executed.reason, reason, executed.message);
+    assertMatch(executed.message, message);
+  });
+}
+
+Deno.test("an execution that gives back more than it may is invalid for output-limit, and as much as it may is valid", async () => {
+  const most = await outcomesOf(`{ run: () => new Uint8Array(1_000) }`);
+  assertEquals(most.executed?.kind, "valid", JSON.stringify(most));
+  const { executed } = await outcomesOf(`{ run: () => new Uint8Array(1_001) }`);
+  assert(executed?.kind === "invalid", JSON.stringify(executed));
+  assertEquals(executed.reason, "output-limit");
+  assertMatch(executed.message, /The result has 1001 bytes, at most 1000 allowed/);
+});
+
+Deno.test("of a log that is longer than it may be, the end is kept and the rest is counted", async () => {
+  const { executed } = await outcomesOf(`{
+    run({ log }) { for (let i = 0; i < 50; i++) log.add(3, "t", "entry " + i); return ""; }
+  }`);
+  assert(executed?.kind === "valid", JSON.stringify(executed));
+  assertEquals(executed.log.at(-1)?.message, "entry 49");
+  assertEquals(executed.log.length + executed.logDropped, 50);
+  const text = executed.log.map(({ target, message }) => target + message).join("");
+  assert(text.length <= LIMITS.logBytes && text.length > 0, `${text.length} bytes`);
+});
