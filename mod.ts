@@ -35,6 +35,8 @@ export { EXECUTION_CLASSES, type ExecutionClass } from "./src/queue/fairness.ts"
 export { QueueFullError } from "./src/queue/schedule.ts";
 export type { WorkerCounts } from "./src/queue/worker_queue.ts";
 export type { HostOptions } from "./src/options.ts";
+export type { SandboxOptions } from "./src/sandbox_options.ts";
+export { OuterSandboxError } from "./src/worker_process/outer_sandbox.ts";
 export type { WorkerLimits } from "./src/worker_limits.ts";
 export {
   type DeadlineOutcome,
@@ -72,6 +74,7 @@ export {
   InsecureError,
   NO_SECURITY,
   type SecurityCapability,
+  type SecurityCheck,
   type SecurityProblem,
   type SecurityReport,
   type SecurityStatus,

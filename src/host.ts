@@ -2,6 +2,7 @@
 import { deadline } from "@std/async/deadline";
 import { ActiveLeaves, type ActiveLeavesUpdate } from "./active_leaves.ts";
 import type { CloseOptions, ExecuteOptions, PrecheckOptions } from "./call_options.ts";
+import { chooseOuterSandbox } from "./choose_outer_sandbox.ts";
 import { loadCryptoWasm } from "./crypto/load.ts";
 import type { ExecuteOutcome } from "./execute_outcome.ts";
 import { Executions, isBacking } from "./executions.ts";
@@ -39,6 +40,16 @@ import type { SpawnEnvironment } from "./worker_process/spawn.ts";
 export class HostClosedError extends Error {
   /** The name of the class. */
   override name = "HostClosedError";
+}
+
+/** What a host is made of. */
+interface HostParts {
+  readonly options: ResolvedHostOptions;
+  readonly registry: ArtifactRegistry;
+  readonly program: WorkerProgram;
+  readonly environment: Omit<SpawnEnvironment, "mainPath">;
+  /** Why there is no outer sandbox, where there is none. */
+  readonly outerMissing: string | undefined;
 }
 
 /** A probe ends by itself, within the time that a worker may take to start. */
@@ -83,6 +94,7 @@ export class ValidationHost implements AsyncDisposable {
   readonly #options: ResolvedHostOptions;
   readonly #program: WorkerProgram;
   readonly #environment: Omit<SpawnEnvironment, "mainPath">;
+  readonly #outerMissing: string | undefined;
   #security: Promise<SecurityReport> | undefined;
   readonly #queues: HostQueues;
   readonly #preparations: Preparations;
@@ -96,13 +108,11 @@ export class ValidationHost implements AsyncDisposable {
   #closed: Promise<void> | undefined;
 
   private constructor(
-    options: ResolvedHostOptions,
-    registry: ArtifactRegistry,
-    program: WorkerProgram,
-    environment: Omit<SpawnEnvironment, "mainPath">,
+    { options, registry, program, environment, outerMissing }: HostParts,
     security: SecurityReport | undefined,
   ) {
     this.#environment = environment;
+    this.#outerMissing = outerMissing;
     this.#security = security && Promise.resolve(security);
     this.artifacts = registry;
     this.#registry = registry;
@@ -149,13 +159,15 @@ export class ValidationHost implements AsyncDisposable {
    * Starts a host: makes the cache directory, locks it, deletes what an earlier host left in it, and writes the worker program there.
    * Workers are started when there is work for them, besides one that is kept ready.
    *
-   * Requires `--allow-read` and `--allow-write` for the cache directory and `--allow-run` for `deno`, and nothing else.
+   * Requires `--allow-read` and `--allow-write` for the cache directory and `--allow-run` for `deno`, and nothing else; an outer
+   * sandbox requires `--allow-run` for its program as well.
    *
    * @param options The cache directory, limits and numbers of workers
    * @returns The host, which has to be closed
    * @throws {RangeError | TypeError} An option cannot be used
    * @throws {CacheLockedError} Another host uses the directory
    * @throws {InsecureError} `secureMode` is wanted, and workers would not be confined
+   * @throws {OuterSandboxError} `sandbox.outer` is `"bubblewrap"`, and it cannot be used
    * @throws {Deno.errors.NotCapable} A permission is missing
    *
    * @example A fresh process for every job
@@ -174,16 +186,18 @@ export class ValidationHost implements AsyncDisposable {
     const cryptoWasm = await loadCryptoWasm();
     const registry = await ArtifactRegistry.open({ path: cachePath, now });
     const newPath: SpawnEnvironment["newPath"] = (prefix) => registry.newPath(prefix);
-    const environment = { denoPath, cryptoWasm, spawnTimeoutMs, newPath, onWarning };
     try {
+      const choice = await chooseOuterSandbox(resolved, registry.path);
+      const environment = { denoPath, cryptoWasm, spawnTimeoutMs, newPath, onWarning, outer: choice.outer };
+      const outerMissing = choice.outer ? undefined : choice.missing;
       for (const { name, error } of registry.cleanUp.failures) onWarning(`Cannot delete the leftover "${name}"`, error);
       const programPath = registry.newPath("kiln-worker-program-");
       const report = secureMode
-        ? await probeSecurity({ environment, programPath, secureMode, signal: NEVER })
+        ? await probeSecurity({ environment, outerMissing, programPath, secureMode, signal: NEVER })
         : undefined;
       if (report) assertSecure(report);
       const program = await WorkerProgram.write(registry.newPath("kiln-worker-program-"), engineSource);
-      return new ValidationHost(resolved, registry, program, environment, report);
+      return new ValidationHost({ options: resolved, registry, program, environment, outerMissing }, report);
     } catch (error) {
       await registry.close();
       throw error;
@@ -406,7 +420,13 @@ export class ValidationHost implements AsyncDisposable {
     const programPath = this.#registry.newPath("kiln-worker-program-");
     const { signal } = this.#closing;
     try {
-      return await probeSecurity({ environment: this.#environment, programPath, secureMode: false, signal });
+      return await probeSecurity({
+        environment: this.#environment,
+        outerMissing: this.#outerMissing,
+        programPath,
+        secureMode: false,
+        signal,
+      });
     } catch (error) {
       this.#security = undefined; // The next call may fare better.
       throw error;

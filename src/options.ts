@@ -2,6 +2,7 @@
 import { MAX_TIMEOUT_MS } from "./executor_params/timeouts.ts";
 import { type Metrics, NO_METRICS } from "./metrics.ts";
 import type { RemovedArtifact } from "./registry/registry.ts";
+import { resolveSandboxOptions, type SandboxOptions } from "./sandbox_options.ts";
 import { resolveWorkerLimits, type WorkerLimits } from "./worker_limits.ts";
 
 /**
@@ -207,8 +208,14 @@ export interface HostOptions {
    */
   readonly metrics?: Metrics;
   /**
-   * Whether the host refuses to start where its workers would not be confined. It then tries every wall of the sandbox out with a
-   * worker first, which takes some 50 ms.
+   * A second wall around workers, besides Deno's permissions.
+   *
+   * @default `{ outer: "none" }`, and in secure mode `{ outer: "auto" }`
+   */
+  readonly sandbox?: SandboxOptions;
+  /**
+   * Whether the host refuses to start where its workers would not be confined, be it by Deno or by the outer sandbox. It then tries
+   * every wall out with a worker first, which takes some 100 ms.
    *
    * @default {false}
    */
@@ -230,9 +237,9 @@ export interface HostOptions {
 
 /** Options with every default filled in. */
 export type ResolvedHostOptions =
-  & Required<Omit<HostOptions, "engineSource" | "limits">>
+  & Required<Omit<HostOptions, "engineSource" | "limits" | "sandbox">>
   & Pick<HostOptions, "engineSource">
-  & { readonly limits: WorkerLimits };
+  & { readonly limits: WorkerLimits; readonly sandbox: Required<SandboxOptions> };
 
 const MAX_U32 = 2 ** 32 - 1;
 
@@ -282,6 +289,7 @@ export function resolveHostOptions(options: HostOptions): ResolvedHostOptions {
     ...given(options),
     cachePath: options.cachePath,
     limits: resolveWorkerLimits(options.limits),
+    sandbox: resolveSandboxOptions(options.sandbox, options.secureMode ? "auto" : "none"),
   };
   if (typeof resolved.cachePath !== "string" || resolved.cachePath === "") {
     throw new TypeError(`Cannot use cachePath ${JSON.stringify(resolved.cachePath)}: a path wanted`);

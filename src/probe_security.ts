@@ -1,6 +1,14 @@
 /** Tries the sandbox out, from outside. */
 import { errorText } from "./error_text.ts";
-import { assess, CAPABILITIES, type SecurityFindings, type SecurityReport } from "./security.ts";
+import { lacking, type OuterFindings, probeOuterSandbox } from "./probe_outer_sandbox.ts";
+import {
+  assess,
+  CAPABILITIES,
+  type SecurityCapability,
+  type SecurityFinding,
+  type SecurityFindings,
+  type SecurityReport,
+} from "./security.ts";
 import { WorkerProgram } from "./worker_process/program.ts";
 import { type SpawnEnvironment, SpawnError, spawnWorker } from "./worker_process/spawn.ts";
 import probeEngine from "./worker_process/security_probe.ts" with { type: "text" };
@@ -8,6 +16,8 @@ import probeEngine from "./worker_process/security_probe.ts" with { type: "text"
 /** What probing needs: what a host starts its workers with, but for the program. */
 export interface ProbeOptions {
   readonly environment: Omit<SpawnEnvironment, "mainPath">;
+  /** Why there is no outer sandbox, where there is none. */
+  readonly outerMissing?: string | undefined;
   /** A fresh path in the cache directory for the probe's own program, which is deleted at the end. */
   readonly programPath: string;
   readonly secureMode: boolean;
@@ -21,22 +31,43 @@ const PROBE_PAGES = 4_096;
 const REPORT_FILE = "security-report.json";
 const MAX_REPORT_BYTES = 64 * 1024;
 
+/** The capabilities that a worker finds by itself. */
+const FROM_INSIDE = CAPABILITIES.filter((each) => each !== "canIsolateSystem" && each !== "canBoundResources");
+
+type InnerFindings = Omit<SecurityFindings, keyof OuterFindings>;
+
 /**
- * Starts one worker exactly as a host does, lets it try what a worker must not do, and says what came of it. A worker that cannot be
- * started has no capability. Rejects with the signal's reason, and if the probe's program cannot be written or deleted.
+ * Starts one worker exactly as a host does, lets it try what a worker must not do, and says what came of it; and then the same of the
+ * outer sandbox, with a process that Deno lets do everything. A worker that cannot be started has no capability. Rejects with the
+ * signal's reason, and if the probe's program cannot be written or deleted.
  */
-export async function probeSecurity(
-  { environment, programPath, secureMode, signal }: ProbeOptions,
-): Promise<SecurityReport> {
-  const program = await WorkerProgram.write(programPath, probeEngine);
+export async function probeSecurity(options: ProbeOptions): Promise<SecurityReport> {
+  const program = await WorkerProgram.write(options.programPath, probeEngine);
   try {
-    return assess(await probe({ ...environment, mainPath: program.mainPath }, signal), secureMode);
+    const environment = { ...options.environment, mainPath: program.mainPath };
+    const inner = await probe(environment, options.signal);
+    const outer = await probeOuter(environment, options.outerMissing);
+    options.signal.throwIfAborted();
+    return assess({ ...inner, ...outer }, options.secureMode);
   } finally {
     await program.remove();
   }
 }
 
-async function probe(environment: SpawnEnvironment, signal: AbortSignal): Promise<SecurityFindings> {
+async function probeOuter(
+  { outer, denoPath, newPath, mainPath }: SpawnEnvironment,
+  missing = "there is no outer sandbox",
+): Promise<OuterFindings> {
+  if (!outer) return lacking(missing);
+  return await probeOuterSandbox({
+    outer,
+    denoPath,
+    directoryPath: newPath("worker-dir-probe-"),
+    outsideFile: mainPath,
+  });
+}
+
+async function probe(environment: SpawnEnvironment, signal: AbortSignal): Promise<InnerFindings> {
   try {
     const idle = await spawnWorker(environment, "execute-worker", PROBE_PAGES, signal);
     const worker = idle.take();
@@ -48,7 +79,7 @@ async function probe(environment: SpawnEnvironment, signal: AbortSignal): Promis
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof SpawnError || error instanceof ReportError)) throw error;
-    return findings(() => `it could not be tried: ${errorText(error)}`);
+    return findings(() => ({ tried: [], fault: `it could not be tried: ${errorText(error)}` }));
   }
 }
 
@@ -67,17 +98,15 @@ async function readReport(path: string): Promise<unknown> {
 }
 
 /** Only `null` says that a capability is there. */
-function decode(report: unknown): SecurityFindings {
-  const found = new Map(Object.entries(report ?? {}));
+function decode(report: unknown): InnerFindings {
+  const found = new Map<string, { tried?: unknown; fault?: unknown } | null>(Object.entries(report ?? {}));
   return findings((capability) => {
-    const finding = found.get(capability);
-    return finding === null ? undefined : String(finding ?? "the probe did not report on it");
+    const { tried, fault } = found.get(capability) ?? {};
+    const names = Array.isArray(tried) ? tried.map(String) : [];
+    return { tried: names, fault: fault === null ? undefined : String(fault ?? "the probe did not report on it") };
   });
 }
 
-function findings(find: (capability: keyof SecurityFindings) => string | undefined): SecurityFindings {
-  return Object.fromEntries(CAPABILITIES.map((each) => [each, find(each)])) as Record<
-    keyof SecurityFindings,
-    string | undefined
-  >;
+function findings(find: (capability: SecurityCapability) => SecurityFinding): InnerFindings {
+  return Object.fromEntries(FROM_INSIDE.map((each) => [each, find(each)])) as unknown as InnerFindings;
 }

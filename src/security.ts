@@ -1,7 +1,7 @@
 /** What the walls around a worker were found to hold, and what follows from it. */
 
 /**
- * What this machine's `deno` was found to do for a host: each is tried by a real worker process when the host starts. What was not
+ * What this machine was found to do for a host: each is tried by a real worker process when the host starts. What was not
  * tried, or could not be, is `false`.
  *
  * @example Whether a host confines its workers at all
@@ -32,6 +32,13 @@ export interface SecurityStatus {
   readonly canDenyStorage: boolean;
   /** A worker can load no native library. */
   readonly canDenyNativeCode: boolean;
+  /**
+   * A worker is in namespaces of its own, made by the outer sandbox: for it there is no file but its own and no network, process or
+   * device, whatever Deno's permissions say.
+   */
+  readonly canIsolateSystem: boolean;
+  /** The kernel bounds a worker's memory, files and core dumps. */
+  readonly canBoundResources: boolean;
   /** A thread beside the job runs while the job keeps the main one busy, sees what it uses, and may end the process. */
   readonly canWatchFromInside: boolean;
 }
@@ -71,6 +78,8 @@ export const NO_SECURITY: SecurityStatus = Object.freeze({
   canDenyImports: false,
   canDenyStorage: false,
   canDenyNativeCode: false,
+  canIsolateSystem: false,
+  canBoundResources: false,
   canWatchFromInside: false,
 });
 
@@ -99,8 +108,37 @@ export interface SecurityProblem {
   readonly tolerated: boolean;
 }
 
-/** What was found of each capability: `undefined` is that it is there, a text why it is not. */
-export type SecurityFindings = Readonly<Record<SecurityCapability, string | undefined>>;
+/** What was found of one capability. */
+export interface SecurityFinding {
+  /** What was tried, by name. */
+  readonly tried: readonly string[];
+  /** Why it is not there; `undefined` if it is. */
+  readonly fault: string | undefined;
+}
+
+/** What was found of each capability. */
+export type SecurityFindings = Readonly<Record<SecurityCapability, SecurityFinding>>;
+
+/**
+ * How one wall of the sandbox was tested.
+ *
+ * @example The attempts that were made
+ * ```ts
+ * import type { SecurityCheck } from "@kiln/host";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const check: SecurityCheck = { capability: "canDenyNativeCode", holds: true, tried: ["load a native library"] };
+ * assertEquals(check.tried.length, 1);
+ * ```
+ */
+export interface SecurityCheck {
+  /** What was tested. */
+  readonly capability: SecurityCapability;
+  /** Whether it is there. */
+  readonly holds: boolean;
+  /** What was tried, by name; none if it could not be tried. */
+  readonly tried: readonly string[];
+}
 
 /**
  * What was found of the sandbox.
@@ -111,12 +149,14 @@ export type SecurityFindings = Readonly<Record<SecurityCapability, string | unde
  * import { assertEquals } from "@std/assert";
  *
  * const isSound = ({ problems }: SecurityReport): boolean => problems.length === 0;
- * assertEquals(isSound({ status: NO_SECURITY, problems: [] }), true);
+ * assertEquals(isSound({ status: NO_SECURITY, checks: [], problems: [] }), true);
  * ```
  */
 export interface SecurityReport {
   /** Which capabilities there are. */
   readonly status: SecurityStatus;
+  /** How each of them was tested. */
+  readonly checks: readonly SecurityCheck[];
   /** Everything that is lacking. */
   readonly problems: readonly SecurityProblem[];
 }
@@ -131,6 +171,8 @@ export const CAPABILITIES: readonly SecurityCapability[] = [
   "canDenyImports",
   "canDenyStorage",
   "canDenyNativeCode",
+  "canIsolateSystem",
+  "canBoundResources",
   "canWatchFromInside",
 ];
 
@@ -145,6 +187,9 @@ export const CAPABILITIES: readonly SecurityCapability[] = [
  * - Storage: what one job leaves, a later one finds. A block could be valid the first time and invalid the second.
  * - Environment: a worker is started with an environment that has nothing in it worth knowing. What little tells about the machine
  *   cannot leave it without network, imports or a process; and a variable that a worker sets reaches nobody but its own children.
+ * - Isolation from the system: Deno's permissions are checked in the process that they confine. Whoever breaks out of V8 is past them,
+ *   and the outer sandbox is all that is left; nor do they govern graphics devices.
+ * - The kernel's bounds: the watchdog holds a worker to narrower ones.
  * - Watching from inside: the host's own watch by wall-clock time is left, and it ends every job. What is lost is the precise verdict
  *   on a job that took too much, and the end of a busy worker whose host was killed.
  */
@@ -157,6 +202,8 @@ const NEEDED: Readonly<Record<SecurityCapability, readonly SecurityCapability[] 
   canDenyImports: "never",
   canDenyStorage: "never",
   canDenyNativeCode: "never",
+  canIsolateSystem: "never",
+  canBoundResources: ["canWatchFromInside"],
   canWatchFromInside: [],
 };
 
@@ -171,6 +218,9 @@ const REMEDIES: Readonly<Record<SecurityCapability, string>> = {
   canDenyImports: `${DENO}; workers need its flags --no-remote and --no-npm`,
   canDenyStorage: `${DENO}; workers need the variable DENO_DIR to lead nowhere`,
   canDenyNativeCode: DENO,
+  canIsolateSystem:
+    'Install the package bubblewrap (Linux), allow it by --allow-run=/usr/bin/bwrap, and set sandbox: { outer: "auto" }',
+  canBoundResources: "Besides bubblewrap, install the package util-linux, whose prlimit is run inside of it",
   canWatchFromInside: "Let a worker process have threads: look for a limit on processes or tasks",
 };
 
@@ -182,14 +232,18 @@ export function isTolerated(capability: SecurityCapability, status: SecurityStat
 
 /** What follows from what was found. */
 export function assess(findings: SecurityFindings, secureMode: boolean): SecurityReport {
-  const found = CAPABILITIES.map((capability) => [capability, findings[capability] === undefined]);
+  const checks = CAPABILITIES.map((capability): SecurityCheck => {
+    const { tried, fault } = findings[capability];
+    return { capability, holds: fault === undefined, tried };
+  });
+  const found = checks.map(({ capability, holds }) => [capability, holds]);
   const status: SecurityStatus = Object.freeze({ ...NO_SECURITY, secureMode, ...Object.fromEntries(found) });
   const problems = CAPABILITIES.flatMap((capability): SecurityProblem[] => {
-    const message = findings[capability];
+    const { fault: message } = findings[capability];
     if (message === undefined) return [];
     return [{ capability, message, remedy: REMEDIES[capability], tolerated: isTolerated(capability, status) }];
   });
-  return { status, problems };
+  return { status, checks, problems };
 }
 
 /** Throws an {@linkcode InsecureError} if secure mode is wanted and something is lacking that it does not do without. */

@@ -1,4 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import type { WorkerLimits } from "../src/worker_limits.ts";
 import { type HostOptions, resolveHostOptions } from "../src/options.ts";
 
 Deno.test("resolveHostOptions() fills in the defaults, also for options that are given as undefined", () => {
@@ -58,12 +59,29 @@ Deno.test("resolveHostOptions() names the option that cannot be used, and its va
     const [[name, value]] = Object.entries(option) as [[string, number]];
     assertThrows(() => resolveHostOptions({ cachePath: "cache", ...option }), RangeError, `${name} ${value}`);
   }
+  const wrongLimits: Partial<WorkerLimits>[] = [
+    { processMemoryBytes: 1_000 },
+    { outputBytes: 0 },
+    { outputBytes: 2 ** 24 + 1 },
+    { logBytes: -1 },
+    { logBytes: 2 ** 16 + 1 },
+    { directoryFiles: 1.5 },
+    { directoryBytes: Infinity },
+  ];
+  for (const limits of wrongLimits) {
+    const [[name, value]] = Object.entries(limits) as [[string, number]];
+    assertThrows(() => resolveHostOptions({ cachePath: "cache", limits }), RangeError, `limits.${name} ${value}`);
+  }
   const misspelt: [Record<string, unknown>, string][] = [
     [{ backingTurn: "Alternating" }, 'backingTurn "Alternating": "system-first" or "alternating" wanted'],
     [{ secureMode: "yes" }, 'secureMode "yes": true or false wanted'],
     [{ onWarning: null }, "onWarning null: a function wanted"],
     [{ onPrune: 1 }, "onPrune 1: a function wanted"],
     [{ now: 0 }, "now 0: a function wanted"],
+    [{ limits: 7 }, "limits 7: an object wanted"],
+    [{ limits: null }, "limits null: an object wanted"],
+    [{ limits: { memory: 1 } }, "limits.memory: one of processMemoryBytes, outputBytes"],
+    [{ sandbox: { outer: "jail" } }, 'sandbox.outer "jail": one of none, bubblewrap, auto wanted'],
     [{ metrics: {} }, "metrics: an object with the functions count and observe wanted"],
     [{ metrics: null }, "metrics: an object"],
   ];

@@ -12,7 +12,10 @@ import {
 
 /** What is found where these are missing. */
 function missing(...names: SecurityCapability[]): SecurityFindings {
-  const found = CAPABILITIES.map((each) => [each, names.includes(each) ? `${each} is missing` : undefined]);
+  const found = CAPABILITIES.map((each) => {
+    const fault = names.includes(each) ? `${each} is missing` : undefined;
+    return [each, { tried: [`try ${each}`], fault }];
+  });
   return Object.fromEntries(found) as SecurityFindings;
 }
 
@@ -26,6 +29,7 @@ function* subsets(): Generator<SecurityCapability[]> {
 /** The table of the documentation, said once more in other words. */
 function isToleratedByTheTable(capability: SecurityCapability, gone: readonly SecurityCapability[]): boolean {
   if (capability === "canWatchFromInside") return true;
+  if (capability === "canBoundResources") return !gone.includes("canWatchFromInside");
   const waysOut: SecurityCapability[] = ["canDenyNetwork", "canDenyImports", "canDenyProcesses", "canDenyNativeCode"];
   return capability === "canDenyEnvironment" && !waysOut.some((way) => gone.includes(way));
 }
@@ -37,7 +41,15 @@ Deno.test("the default status is that nothing is there", () => {
 
 Deno.test("assess() tolerates what the table says, whatever else is missing", () => {
   for (const gone of subsets()) {
-    const { status, problems } = assess(missing(...gone), true);
+    const { status, checks, problems } = assess(missing(...gone), true);
+    assertEquals(
+      checks,
+      CAPABILITIES.map((capability) => ({
+        capability,
+        holds: !gone.includes(capability),
+        tried: [`try ${capability}`],
+      })),
+    );
     assertEquals(CAPABILITIES.filter((each) => !status[each]), gone);
     assertEquals(problems.map(({ capability }) => capability), gone);
     for (const { capability, tolerated } of problems) {

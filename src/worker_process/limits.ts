@@ -18,15 +18,16 @@ export function wallClockLimitMs(timeoutMs: number): number {
   return Math.max(timeoutMs * WALL_CLOCK_FACTOR, timeoutMs + LEAST_MARGIN_MS);
 }
 
-/** What was counted, for each limit that the watchdog watches. */
-const COUNTED: Readonly<Record<WatchedLimit, string>> = {
-  cpuTimeMs: "ms of CPU time",
-  processMemoryBytes: "bytes of memory in the worker's process",
-  directoryFiles: "entries in the worker's directory",
-  directoryBytes: "bytes in the worker's directory",
+/** The unit of each limit that the watchdog watches, and what is counted in it. */
+const COUNTED: Readonly<Record<WatchedLimit, readonly [unit: string, what: string]>> = {
+  cpuTimeMs: ["ms", "of CPU time"],
+  processMemoryBytes: ["bytes", "of memory in the worker's process"],
+  directoryFiles: ["entries", "in the worker's directory"],
+  directoryBytes: ["bytes", "in the worker's directory"],
 };
 
 /** Says of a job what it took and what it may have taken. */
 export function describeBreach({ limit, used }: { limit: WatchedLimit; used: number }, limits: JobLimits): string {
-  return `The job took ${used} ${COUNTED[limit]}, at most ${limits[limit]} allowed`;
+  const [unit, what] = COUNTED[limit];
+  return `The job took ${used} ${unit} ${what}, at most ${limits[limit]} ${unit} allowed`;
 }

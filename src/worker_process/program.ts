@@ -56,6 +56,6 @@ async function writeFile(path: string, text: string): Promise<void> {
 }
 
 /** JavaScript starts in half the time of TypeScript, and Deno does not try to keep what it made of it. */
-function toJavaScript(source: string): string {
+export function toJavaScript(source: string): string {
   return stripTypeScriptTypes(source).replace(/( from "\.[^"]+)\.ts";/g, '$1.js";');
 }

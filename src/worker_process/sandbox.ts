@@ -2,6 +2,7 @@
  * The walls around a worker process: Deno's permissions and V8's limits. A worker reads and writes its own directory and nothing else.
  * Each flag closes a hole that was found by trying; none is there for show.
  */
+import { type OuterBounds, type OuterSandbox, programDirectoryOf } from "./outer_sandbox.ts";
 import type { WorkerKind } from "./worker_kind.ts";
 
 /** The heap that JavaScript itself may use in a worker. Code and memory of WebAssembly are not in it. */
@@ -27,6 +28,8 @@ export interface WorkerCommand {
   readonly directory: string;
   /** The pages (64 KiB each) that the code's memory may have there. */
   readonly maxMemoryPages: number;
+  /** The second wall, if there is one. */
+  readonly outer?: { readonly sandbox: OuterSandbox; readonly bounds: OuterBounds } | undefined;
 }
 
 /** The command that starts a worker. */
@@ -35,18 +38,19 @@ export function workerCommand(command: WorkerCommand): Deno.Command {
   if (command.directory.includes(",")) {
     throw new TypeError(`Cannot confine a worker to "${command.directory}": a path without a comma wanted`);
   }
-  return new Deno.Command(command.denoPath, {
-    args: [
-      "run",
-      "--quiet",
-      "--no-prompt",
-      ...isolationFlags(),
-      ...permissionFlags(command.directory),
-      `--v8-flags=${v8Flags(command.maxMemoryPages)}`,
-      command.mainPath,
-      command.kind,
-      ...command.versions,
-    ],
+  const { path, args } = wrapped(command, [
+    "run",
+    "--quiet",
+    "--no-prompt",
+    ...isolationFlags(),
+    ...permissionFlags(command.directory),
+    `--v8-flags=${v8Flags(command.maxMemoryPages)}`,
+    command.mainPath,
+    command.kind,
+    ...command.versions,
+  ]);
+  return new Deno.Command(path, {
+    args,
     cwd: command.directory,
     clearEnv: true,
     env: workerEnvironment(),
@@ -54,6 +58,13 @@ export function workerCommand(command: WorkerCommand): Deno.Command {
     stdout: "piped",
     stderr: "piped",
   });
+}
+
+function wrapped(command: WorkerCommand, args: string[]): { path: string; args: string[] } {
+  const { denoPath, directory, mainPath, outer } = command;
+  if (!outer) return { path: denoPath, args };
+  const programDirectory = programDirectoryOf(mainPath);
+  return outer.sandbox.command({ denoPath, args, programDirectory, directory, bounds: outer.bounds });
 }
 
 /** Nothing is looked up, fetched, compiled or cached besides the program itself. */
@@ -91,7 +102,7 @@ function v8Flags(maxMemoryPages: number): string {
 }
 
 /** Without a home, Deno would look one up and keep `localStorage` and caches there, which all workers would share. */
-function workerEnvironment(): Record<string, string> {
+export function workerEnvironment(): Record<string, string> {
   return {
     DENO_DIR: "/dev/null/none",
     DENO_EMIT_CACHE_MODE: "disable",

@@ -156,9 +156,17 @@ function threadFault(): string | undefined {
     : "watch from a thread: found it unable to see and to end its process, both wanted";
 }
 
-const findings: Record<string, string | null> = { canWatchFromInside: threadFault() ?? null };
+/** What was tried, and `null` where nothing is wrong. */
+interface Finding {
+  readonly tried: string[];
+  readonly fault: string | null;
+}
+
+const findings: Record<string, Finding> = {
+  canWatchFromInside: { tried: ["watch from a thread while the main one is busy"], fault: threadFault() ?? null },
+};
 for (const [capability, attempts] of Object.entries(ATTEMPTS)) {
-  findings[capability] = await firstFault(attempts) ?? null;
+  findings[capability] = { tried: Object.keys(attempts), fault: await firstFault(attempts) ?? null };
 }
 Deno.writeTextFileSync("security-report.json", JSON.stringify(findings));
 

@@ -3,6 +3,7 @@ import { HANDSHAKE, READY } from "../protocol/messages.ts";
 import { KILN_VERSION } from "../protocol/version.ts";
 import { exchange } from "./exchange.ts";
 import { IdleWorker } from "./idle_worker.ts";
+import type { OuterBounds, OuterSandbox } from "./outer_sandbox.ts";
 import { workerCommand } from "./sandbox.ts";
 import { WorkerDir } from "./worker_dir.ts";
 import type { WorkerKind } from "./worker_kind.ts";
@@ -22,6 +23,8 @@ export interface SpawnEnvironment {
   readonly cryptoWasm: Uint8Array;
   /** How long a worker may take from its start to the end of its handshake, in milliseconds. */
   readonly spawnTimeoutMs: number;
+  /** The second wall, if there is one, and what the kernel bounds by it besides the memory of code. */
+  readonly outer?: { readonly sandbox: OuterSandbox; readonly bounds: OuterBounds } | undefined;
   /** A fresh absolute path in the cache directory that begins with `prefix`. */
   newPath(prefix: `worker-dir-${string}`): string;
   /** Told what went wrong where nobody waits for an answer. */
@@ -48,7 +51,7 @@ export async function spawnWorker(
 }
 
 async function startProcess(
-  { denoPath, mainPath, newPath, onWarning }: SpawnEnvironment,
+  { denoPath, mainPath, outer, newPath, onWarning }: SpawnEnvironment,
   kind: WorkerKind,
   maxMemoryPages: number,
 ): Promise<WorkerProcess> {
@@ -68,12 +71,19 @@ async function startProcess(
       versions,
       directory: directory.realPath,
       maxMemoryPages,
+      outer: outer && { sandbox: outer.sandbox, bounds: withMemory(outer.bounds, maxMemoryPages) },
     });
     return new WorkerProcess(kind, command.spawn(), directory, onWarning);
   } catch (error) {
     await directory.remove();
     throw new SpawnError(`Cannot start a worker: "${denoPath}" cannot be run`, { cause: error });
   }
+}
+
+const PAGE_BYTES = 65_536;
+
+function withMemory(bounds: OuterBounds, pages: number): OuterBounds {
+  return { ...bounds, dataBytes: bounds.dataBytes + pages * PAGE_BYTES };
 }
 
 /** A worker that ends before it is ready is noticed by the end of its output, long before the time is up. */

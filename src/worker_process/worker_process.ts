@@ -1,4 +1,5 @@
 /** A running worker, seen from the host: its pipes, its end, its directory. */
+import { retry, RetryError } from "@std/async/retry";
 import { encodeFrame, type FrameKind } from "../protocol/frame.ts";
 import { FrameSource, type Received } from "./frame_stream.ts";
 import { OutputTail } from "./output_tail.ts";
@@ -6,6 +7,28 @@ import type { WorkerDir } from "./worker_dir.ts";
 import type { WorkerKind } from "./worker_kind.ts";
 
 const STDERR_TAIL_BYTES = 8 * 1024;
+
+/** What a wrapper around a process makes of the signals that end it: 128 and their number. */
+const SIGNALS: Readonly<Record<number, string>> = {
+  132: "SIGILL",
+  133: "SIGTRAP",
+  134: "SIGABRT",
+  135: "SIGBUS",
+  137: "SIGKILL",
+  139: "SIGSEGV",
+  143: "SIGTERM",
+  152: "SIGXCPU",
+  153: "SIGXFSZ",
+};
+
+function signalOf(code: number): string {
+  const signal = SIGNALS[code];
+  return signal === undefined ? "" : ` (${signal})`;
+}
+
+/** How often deleting a directory is tried, and the pause before each further time, in milliseconds. */
+const REMOVE_ATTEMPTS = 4;
+const REMOVE_PAUSE_MS = 50;
 
 /** A worker process. Whoever holds it must give it back as an idle worker or {@linkcode WorkerProcess.retire} it. */
 export class WorkerProcess {
@@ -89,7 +112,7 @@ export class WorkerProcess {
   async describeEnd(): Promise<string> {
     const { code, signal } = await this.exited;
     await this.#stderr.ended;
-    const end = signal ? `received signal: ${signal}` : `exited with status ${code}`;
+    const end = signal ? `received signal: ${signal}` : `exited with status ${code}${signalOf(code)}`;
     return this.#stderr.text ? `${end}: ${this.#stderr.text}` : end;
   }
 
@@ -111,9 +134,16 @@ export class WorkerProcess {
     await this.exited;
     await Promise.allSettled([this.#output.cancel(), this.#input.abort(), this.#stderr.ended]);
     try {
-      await this.directory.remove();
+      // A wrapper may end before what it wraps, which the kernel then ends at once, but not at the very same moment.
+      await retry(() => this.directory.remove(), {
+        maxAttempts: REMOVE_ATTEMPTS,
+        minTimeout: REMOVE_PAUSE_MS,
+        multiplier: 1,
+        jitter: 0,
+      });
     } catch (error) {
-      this.#onWarning(`Cannot delete the worker directory "${this.directory.path}"`, error);
+      const cause = error instanceof RetryError ? error.cause : error;
+      this.#onWarning(`Cannot delete the worker directory "${this.directory.path}"`, cause);
     }
   }
 }

@@ -37,17 +37,19 @@ interface Breach {
 }
 
 const memory = new RegExp(
-  `took \\d+ bytes of memory in the worker's process, at most ${LIMITS.processMemoryBytes + CODE_MEMORY_BYTES} allowed`,
+  `took \\d+ bytes of memory in the worker's process, at most ${
+    LIMITS.processMemoryBytes + CODE_MEMORY_BYTES
+  } bytes allowed`,
 );
-const files = /took \d+ entries in the worker's directory, at most 10 allowed/;
-const bytes = /took \d+ bytes in the worker's directory, at most 1048576 allowed/;
+const files = /took \d+ entries in the worker's directory, at most 10 entries allowed/;
+const bytes = /took \d+ bytes in the worker's directory, at most 1048576 bytes allowed/;
 const left = /left more than it may in the worker's directory: found \d+ entries with \d+ bytes so far/;
 
 const BREACHES: Record<string, Breach> = {
   "CPU time": {
     body: SPIN,
-    prepare: { kind: "timed-out", message: /took \d+ ms of CPU time, at most 400 allowed/ },
-    execute: { kind: "invalid", reason: "hard-timeout", message: /took \d+ ms of CPU time, at most 400 allowed/ },
+    prepare: { kind: "timed-out", message: /took \d+ ms of CPU time, at most 400 ms allowed/ },
+    execute: { kind: "invalid", reason: "hard-timeout", message: /took \d+ ms of CPU time, at most 400 ms allowed/ },
   },
   "wall-clock time": {
     body: "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);",

@@ -65,7 +65,7 @@ function assertBad(outcome: ExecuteOutcome, kind: string, reason: string, messag
 
 /** The CPU time that a message says was used, of this much allowed. */
 function usedMs(message: string, allowedMs: number): number {
-  const [, used, allowed] = message.match(/took ([\d.]+) ms of CPU time, at most (\d+) allowed/) ?? [];
+  const [, used, allowed] = message.match(/took ([\d.]+) ms of CPU time, at most (\d+) ms allowed/) ?? [];
   assertEquals(allowed, String(allowedMs), message);
   return Number(used);
 }
