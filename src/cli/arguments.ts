@@ -3,6 +3,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { errorText } from "../error_text.ts";
 import { checkExecutorParams } from "../executor_params.ts";
 import { checkTimeout } from "../options.ts";
+import type { SandboxOptions } from "../sandbox_options.ts";
 
 /** A call that cannot be understood. */
 export class UsageError extends Error {
@@ -13,6 +14,7 @@ export class UsageError extends Error {
 export type Call =
   | { command: "help" }
   | { command: "version" }
+  | { command: "doctor"; options: CallOptions }
   | { command: "precheck"; code: string; options: CallOptions }
   | { command: "execute"; code: string; params: string[]; options: CallOptions };
 
@@ -21,10 +23,11 @@ export interface CallOptions {
   readonly cachePath: string;
   readonly timeoutMs?: number;
   readonly maxMemoryPages?: number;
+  readonly outer: SandboxOptions["outer"];
   readonly json: boolean;
 }
 
-const VALUED = ["cache", "timeout", "memory-pages"] as const;
+const VALUED = ["cache", "timeout", "memory-pages", "sandbox"] as const;
 const SWITCHES = ["json", "help", "version"] as const;
 
 /** The call that the arguments stand for. Throws {@linkcode UsageError}. */
@@ -42,10 +45,11 @@ export function parseCall(args: readonly string[]): Call {
   const [command, code, ...params] = parsed._.map(String);
   if (parsed.help) return { command: "help" };
   if (parsed.version) return { command: "version" };
-  if (command === undefined) throw new UsageError("No command: precheck or execute wanted");
-  if (command !== "precheck" && command !== "execute") {
-    throw new UsageError(`Unknown command "${command}": precheck or execute wanted`);
+  if (command === undefined) throw new UsageError("No command: precheck, execute or doctor wanted");
+  if (command !== "precheck" && command !== "execute" && command !== "doctor") {
+    throw new UsageError(`Unknown command "${command}": precheck, execute or doctor wanted`);
   }
+  if (command === "doctor") return toDoctor(code, toOptions(parsed));
   if (code === undefined) throw new UsageError(`${command} needs CODE, the name of a file`);
   const options = toOptions(parsed);
   if (command === "execute") {
@@ -56,12 +60,21 @@ export function parseCall(args: readonly string[]): Call {
   return { command, code, options };
 }
 
+/** What is said in vain is told, lest somebody relies on it. */
+function toDoctor(file: string | undefined, options: CallOptions): Call {
+  if (file !== undefined) throw new UsageError(`doctor takes no file, found "${file}"`);
+  if (options.timeoutMs !== undefined) throw new UsageError("doctor takes no --timeout");
+  if (options.maxMemoryPages !== undefined) throw new UsageError("doctor takes no --memory-pages");
+  return { command: "doctor", options };
+}
+
 function toOptions(parsed: { json: boolean } & { [K in (typeof VALUED)[number]]?: string[] }): CallOptions {
-  const [cache, timeout, pages] = VALUED.map((name) => single(name, parsed[name]));
+  const [cache, timeout, pages, sandbox] = VALUED.map((name) => single(name, parsed[name]));
   return {
     cachePath: cache ?? "./pvf-artifacts",
     ...(timeout !== undefined && { timeoutMs: parseDuration(timeout) }),
     ...(pages !== undefined && { maxMemoryPages: parsePages(pages) }),
+    outer: parseSandbox(sandbox ?? "auto"),
     json: parsed.json,
   };
 }
@@ -71,6 +84,11 @@ function single(name: string, values: string[] | undefined): string | undefined 
   if (values.length > 1) throw new UsageError(`--${name} was given ${values.length} times, once wanted`);
   if (!values[0]) throw new UsageError(`--${name} needs a value`);
   return values[0];
+}
+
+function parseSandbox(text: string): SandboxOptions["outer"] {
+  if (text === "none" || text === "bubblewrap" || text === "auto") return text;
+  throw new UsageError(`--sandbox ${text} is unknown: none, bubblewrap or auto wanted`);
 }
 
 const MS_PER_UNIT: Record<string, number> = { "": 1, ms: 1, s: 1_000, m: 60_000 };

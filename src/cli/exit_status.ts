@@ -5,7 +5,7 @@ import { isDeterministic } from "../prepare_error.ts";
 
 /** Everything asked for was done, and every verdict is good. */
 export const OK = 0;
-/** A verdict against. */
+/** A verdict against, or a sandbox that secure mode would not do with. */
 export const AGAINST = 1;
 /** The command was not called as it should be, or an input cannot be read. */
 export const USAGE = 2;

@@ -1,5 +1,5 @@
 /**
- * The command `kiln`: prechecks parachain validation functions and executes them on blocks.
+ * The command `kiln`: prechecks parachain validation functions, executes them on blocks, and tells what keeps them in their sandbox.
  *
  * ```sh
  * deno run --allow-read --allow-write=./pvf-artifacts --allow-run jsr:@kiln/host/cli execute CODE PARAMS...
@@ -17,7 +17,8 @@ import { MAX_CODE_BYTES, MAX_PARAMS_BYTES } from "../protocol/messages.ts";
 import { KILN_VERSION } from "../protocol/version.ts";
 import { Pvf } from "../pvf.ts";
 import { type Call, type CallOptions, parseCall, UsageError } from "./arguments.ts";
-import { heaviest, INTERNAL, INTERRUPTED, ofExecution, ofPrecheck, OK, USAGE } from "./exit_status.ts";
+import { doctorJson, doctorTable, isSecure } from "./doctor.ts";
+import { AGAINST, heaviest, INTERNAL, INTERRUPTED, ofExecution, ofPrecheck, OK, USAGE } from "./exit_status.ts";
 import { HELP } from "./help.ts";
 import { InputError, readInput } from "./input.ts";
 import { JSON_REPORT, TEXT_REPORT } from "./report.ts";
@@ -95,6 +96,8 @@ async function run(call: Call, context: CommandContext): Promise<number> {
     case "version":
       context.out(`kiln ${KILN_VERSION} (Deno ${Deno.version.deno}, V8 ${Deno.version.v8})\n`);
       return OK;
+    case "doctor":
+      return await doctor(call.options, context);
     case "precheck":
       return await precheck(call.code, call.options, context);
     case "execute":
@@ -102,11 +105,19 @@ async function run(call: Call, context: CommandContext): Promise<number> {
   }
 }
 
+/** Every wall is tried out by a worker that is started as all others are. */
+async function doctor({ cachePath, outer, json }: CallOptions, { out, signal }: CommandContext): Promise<number> {
+  await using host = await startHost({ cachePath, sandbox: { outer }, spareExecuteWorkers: 0 });
+  const report = await abortable(host.security(), signal);
+  out(`${json ? doctorJson(report) : doctorTable(report)}\n`);
+  return isSecure(report) ? OK : AGAINST;
+}
+
 async function precheck(file: string, options: CallOptions, { out, signal }: CommandContext): Promise<number> {
   const pvf = await readPvf(file, options, signal);
-  const { cachePath, timeoutMs } = options;
+  const { cachePath, timeoutMs, outer } = options;
   const limit = timeoutMs === undefined ? {} : { precheckTimeoutMs: timeoutMs };
-  await using host = await startHost({ cachePath, spareExecuteWorkers: 0, ...limit });
+  await using host = await startHost({ cachePath, sandbox: { outer }, spareExecuteWorkers: 0, ...limit });
   const outcome = await host.precheck(pvf, { signal });
   out(`${reportFor(options).precheck(file, outcome)}\n`);
   return ofPrecheck(outcome);
@@ -119,9 +130,9 @@ async function execute(
   { out, signal }: CommandContext,
 ): Promise<number> {
   const pvf = await readPvf(file, options, signal);
-  const { cachePath, timeoutMs } = options;
+  const { cachePath, timeoutMs, outer } = options;
   const report = reportFor(options);
-  await using host = await startHost({ cachePath, maxExecuteWorkers: MAX_EXECUTE_WORKERS });
+  await using host = await startHost({ cachePath, sandbox: { outer }, maxExecuteWorkers: MAX_EXECUTE_WORKERS });
   const stop = new AbortController();
   const eitherSignal = AbortSignal.any([signal, stop.signal]);
   const executed = pooledMap(MAX_EXECUTE_WORKERS, paramsFiles, (file: string) =>

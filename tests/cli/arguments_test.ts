@@ -5,7 +5,7 @@ Deno.test("parseCall() fills in the defaults", () => {
   assertEquals(parseCall(["precheck", "code"]), {
     command: "precheck",
     code: "code",
-    options: { cachePath: "./pvf-artifacts", json: false },
+    options: { cachePath: "./pvf-artifacts", outer: "auto", json: false },
   });
 });
 
@@ -16,7 +16,7 @@ Deno.test("parseCall() takes options in any place, and file names that look like
       command: "execute",
       code: "1",
       params: ["2", "-x"],
-      options: { cachePath: "dir", timeoutMs: 1500, maxMemoryPages: 7, json: true },
+      options: { cachePath: "dir", timeoutMs: 1500, maxMemoryPages: 7, outer: "auto", json: true },
     },
   );
 });
@@ -37,4 +37,20 @@ Deno.test("parseCall() knows the switches for help and version, and wants a comm
     assertEquals(parseCall(args), { command: "help" });
   }
   for (const args of [["--version"], ["-V"]]) assertEquals(parseCall(args), { command: "version" });
+});
+
+Deno.test("parseCall() knows which outer sandbox is wanted", () => {
+  for (const outer of ["none", "bubblewrap", "auto"] as const) {
+    const call = parseCall(["precheck", `--sandbox=${outer}`, "x"]);
+    assertEquals("options" in call && call.options.outer, outer);
+  }
+  assertThrows(() => parseCall(["precheck", "--sandbox=docker", "x"]), UsageError, "none, bubblewrap or auto wanted");
+});
+
+Deno.test("parseCall() refuses what doctor has no use for", () => {
+  const options = { cachePath: "dir", outer: "none", json: true } as const;
+  assertEquals(parseCall(["doctor", "--cache=dir", "--sandbox=none", "--json"]), { command: "doctor", options });
+  for (const unused of ["code", "--timeout=1s", "--memory-pages=7"]) {
+    assertThrows(() => parseCall(["doctor", unused]), UsageError, "doctor takes no");
+  }
 });
