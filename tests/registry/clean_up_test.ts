@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
+import { join } from "@std/path";
 import { cleanUp } from "../../src/registry/clean_up.ts";
 import { artifactName } from "../../src/registry/names.ts";
 import { confined, LEAK_FREE, namesIn, outputOf, TempDirectory } from "./fixtures.ts";
@@ -85,6 +86,53 @@ Deno.test("cleanUp() deletes what a crash left of publishing", LEAK_FREE, async 
   await Deno.writeTextFile(cache.at(`tmp-${"0a".repeat(16)}.pvf`), "half an artif");
   await cleanUp(cache.path);
   assertEquals(await namesIn(cache.path), []);
+});
+
+/** Runs `work` while a worker that is about to end makes its directory anew, as often as it is deleted, up to `times`. */
+async function whileComingBack<T>(directory: string, times: number, work: () => Promise<T>): Promise<T> {
+  const { remove } = Deno;
+  let left = times;
+  Deno.remove = async (path, options) => {
+    await remove(path, options);
+    if (path !== directory || left-- <= 0) return;
+    await Deno.mkdir(directory);
+    await Deno.writeTextFile(join(directory, "file"), "");
+  };
+  try {
+    return await work();
+  } finally {
+    Deno.remove = remove;
+  }
+}
+
+Deno.test("cleanUp() deletes what a worker that outlives its host makes anew", LEAK_FREE, async () => {
+  await using cache = await TempDirectory.make();
+  await Deno.mkdir(cache.at("worker-dir-execute-1"));
+  const report = await whileComingBack(cache.at("worker-dir-execute-1"), 3, () => cleanUp(cache.path));
+  assertEquals(report, { removed: ["worker-dir-execute-1"], failures: [] });
+  assertEquals(await namesIn(cache.path), []);
+});
+
+Deno.test("cleanUp() deletes what a worker that outlives its host kept from being deleted", LEAK_FREE, async () => {
+  await using cache = await TempDirectory.make();
+  await Deno.mkdir(cache.at("worker-dir-execute-1"));
+  const { remove } = Deno;
+  let left = 3;
+  Deno.remove = async (path, options) => {
+    if (left-- > 0) throw new Error("Directory not empty");
+    await remove(path, options);
+  };
+  const report = await cleanUp(cache.path).finally(() => Deno.remove = remove);
+  assertEquals(report, { removed: ["worker-dir-execute-1"], failures: [] });
+  assertEquals(await namesIn(cache.path), []);
+});
+
+Deno.test("cleanUp() comes to an end when something comes back for ever", LEAK_FREE, async () => {
+  await using cache = await TempDirectory.make();
+  await Deno.mkdir(cache.at("worker-dir-execute-1"));
+  const report = await whileComingBack(cache.at("worker-dir-execute-1"), Infinity, () => cleanUp(cache.path));
+  assertEquals(report, { removed: ["worker-dir-execute-1"], failures: [] });
+  assertEquals(await namesIn(cache.path), ["worker-dir-execute-1"]);
 });
 
 Deno.test("cleanUp() reports what cannot be deleted, and deletes the rest", LEAK_FREE, async () => {
