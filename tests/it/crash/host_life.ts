@@ -1,0 +1,51 @@
+/** A host with real workers from its start to its end, with everything that it does to the disk. */
+import { delay } from "@std/async/delay";
+import { exists } from "@std/fs";
+import { join } from "@std/path";
+import { ValidationHost } from "../../../src/host.ts";
+import { Pvf } from "../../../src/pvf.ts";
+import { SCRIPT_ENGINE } from "../script_engine.ts";
+import { fromArguments } from "./fault_plan.ts";
+import { PEACEFUL, UNTIDY } from "./scripts.ts";
+
+const UNTIDY_WORKERS = 2;
+
+const { path, plan } = fromArguments();
+const job = { params: new Uint8Array(), timeoutMs: 60_000 };
+
+function pvfOf(code: string): Promise<Pvf> {
+  return Pvf.fromCode(new TextEncoder().encode(code));
+}
+
+async function hasBegun(): Promise<boolean> {
+  const directories = Array.from(Deno.readDirSync(path)).filter(({ name }) => name.startsWith("worker-dir-"));
+  const begun = await Promise.all(directories.map(({ name }) => exists(join(path, name, "begun"))));
+  return begun.filter(Boolean).length === UNTIDY_WORKERS;
+}
+
+plan.phase = "start";
+const host = await ValidationHost.start({
+  cachePath: path,
+  engineSource: SCRIPT_ENGINE,
+  spawnTimeoutMs: 20_000,
+  spareExecuteWorkers: 0,
+  maxExecuteWorkers: 1 + UNTIDY_WORKERS,
+});
+
+plan.phase = "prepare";
+const peaceful = await pvfOf(PEACEFUL);
+await host.precheck(peaceful);
+const untidy = await pvfOf(UNTIDY);
+await host.precheck(untidy);
+
+plan.phase = "execute";
+await host.execute(peaceful, job);
+const cut = Array.from({ length: UNTIDY_WORKERS }, () => host.execute(untidy, job).catch(() => {}));
+while (!await hasBegun()) await delay(1);
+
+plan.phase = "prune";
+await host.prune(0);
+
+plan.phase = "close";
+await host.close();
+await Promise.all(cut);
