@@ -1,17 +1,15 @@
 /**
- * The watchdog of real worker processes: what it ends, what it leaves alone, and what becomes of workers whose host is killed. Scripts
- * stand in for a job's code: WebAssembly can do less.
+ * The watchdog of real worker processes: what it ends and what it leaves alone. Scripts stand in for a job's code: WebAssembly can do
+ * less. What becomes of workers whose host is killed is in `orphans_test.ts`.
  */
 import { assert, assertEquals, assertGreater, assertLess, assertStringIncludes } from "@std/assert";
 import { delay } from "@std/async/delay";
-import { toFileUrl } from "@std/path";
 import type { ExecuteOutcome } from "../../src/execute_outcome.ts";
 import type { HostOptions } from "../../src/options.ts";
 import { encodeFrame } from "../../src/protocol/frame.ts";
 import { LAST_WORDS } from "../../src/protocol/messages.ts";
 import { Pvf } from "../../src/pvf.ts";
 import { runPrepareJob } from "../../src/worker_process/prepare_job.ts";
-import { hostGrants, resolutionFlags, ROOT } from "./deno_process.ts";
 import { Lab, NEVER, prepareJob } from "./lab.ts";
 import { processesWith } from "./processes.ts";
 import { script, SCRIPT_ENGINE } from "./script_engine.ts";
@@ -223,55 +221,6 @@ function busyDirectories(cachePath: string): string[] {
     }
   });
 }
-
-/** A host's program whose workers are busy in every way there is, and one of which is idle. */
-function doomedHost(cachePath: string): string {
-  const executed = [
-    ...Object.values(SPIN).map((spin) => `{ run() { ${BEGIN} ${spin} } }`),
-    `{ load() { ${BEGIN} ${SPIN.JavaScript} } }`,
-  ];
-  const options = { cachePath, engineSource: SCRIPT_ENGINE, spawnTimeoutMs: 20_000, maxExecuteWorkers: 4 };
-  return `
-import { Pvf, ValidationHost } from "${toFileUrl(`${ROOT}mod.ts`).href}";
-
-const host = await ValidationHost.start(${JSON.stringify(options)});
-for (const code of ${JSON.stringify(executed)}) {
-  const pvf = await Pvf.fromCode(new TextEncoder().encode(code));
-  await host.precheck(pvf);
-  host.execute(pvf, { params: new Uint8Array(), timeoutMs: 60_000 });
-}
-const pvf = await Pvf.fromCode(new TextEncoder().encode(${JSON.stringify(`{ prepare() { ${BEGIN} for (;;); } }`)}));
-await host.precheck(pvf);
-`;
-}
-
-Deno.test("a second after its host was killed no worker is alive, busy or idle", async () => {
-  const directory = await Deno.makeTempDir({ prefix: "kiln-test-" });
-  try {
-    const cachePath = `${directory}/cache`;
-    await Deno.mkdir(cachePath);
-    await Deno.writeTextFile(`${directory}/main.ts`, doomedHost(cachePath));
-    const args = ["run", "--no-check", ...resolutionFlags(), ...hostGrants(cachePath), `${directory}/main.ts`];
-    const host = new Deno.Command(Deno.execPath(), { args, cwd: ROOT, env: { NO_COLOR: "1" }, stdin: "null" }).spawn();
-    const workers = (): number[] => processesWith(`${cachePath}/worker-dir-`);
-    // Three that execute, one that prepares, and a spare one.
-    for (let tries = 0; busyDirectories(cachePath).length < 4 || workers().length < 5; tries++) {
-      assertLess(tries, 1_000, "the workers are not busy");
-      await delay(20);
-    }
-    host.kill("SIGKILL");
-    const killed = performance.now();
-    await host.status;
-    while (workers().length > 0) {
-      assertLess(performance.now() - killed, 1_000, `still alive: ${workers()}`);
-      await delay(10);
-    }
-  } finally {
-    // None is left, unless the test has failed.
-    for (const pid of processesWith(directory)) Deno.kill(pid, "SIGKILL");
-    await Deno.remove(directory, { recursive: true });
-  }
-});
 
 Deno.test("a worker that is idle ends soon after its input does", async () => {
   await using lab = await Lab.open();
