@@ -19,6 +19,12 @@ const SLACK_MS = 50;
 /** How long a job waits for the thread to be there. It takes some 15 ms from the worker's handshake on. */
 const START_TIMEOUT_MS = 10_000;
 
+/**
+ * Kept from before any job: a job that is JavaScript may put its own functions in their place, and would be handed what the watchdog
+ * and the main thread share.
+ */
+const { compareExchange, notify, store, wait } = Atomics;
+
 /** What is to be watched. */
 export type WatchedJob = Pick<ExecuteRequest, "requestId" | "limits">;
 
@@ -56,21 +62,26 @@ export class Watchdog {
   }
 
   #arm({ requestId, limits }: WatchedJob): void {
-    if (Atomics.wait(this.#words, LAYOUT.watching, 0, START_TIMEOUT_MS) === "timed-out") {
+    if (wait(this.#words, LAYOUT.watching, 0, START_TIMEOUT_MS) === "timed-out") {
       throw new Error(`The watchdog did not start within ${START_TIMEOUT_MS} ms`);
     }
-    this.#limits.set(WATCHED_LIMITS.map((limit) => limits[limit]));
-    this.#frame.set(lastWords({ requestId }));
-    Atomics.store(this.#words, LAYOUT.job, ++this.#job);
-    Atomics.notify(this.#words, LAYOUT.job);
+    fill(this.#limits, WATCHED_LIMITS.map((limit) => limits[limit]));
+    fill(this.#frame, lastWords({ requestId }));
+    store(this.#words, LAYOUT.job, ++this.#job);
+    notify(this.#words, LAYOUT.job);
   }
 
   /** The thread need not be woken for this: it looks again soon enough, or is woken for the next job. */
   #disarm(): void {
-    const found = Atomics.compareExchange(this.#words, LAYOUT.job, this.#job, LAYOUT.idle);
+    const found = compareExchange(this.#words, LAYOUT.job, this.#job, LAYOUT.idle);
     // Whoever waits here does not wait long: the process is about to be killed.
-    if (found !== this.#job) Atomics.wait(this.#words, LAYOUT.job, found);
+    if (found !== this.#job) wait(this.#words, LAYOUT.job, found);
   }
+}
+
+/** By index, which a job cannot listen in on, as it could on `set`. */
+function fill(target: Float64Array | Uint8Array, values: ArrayLike<number>): void {
+  for (let index = 0; index < target.length; index++) target[index] = values[index] ?? 0;
 }
 
 /** The frame in which the limit and what was used are still to be filled in. */

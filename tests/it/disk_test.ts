@@ -49,6 +49,11 @@ async function directoryWith(file: string, disk: SmallDisk): Promise<string> {
   throw new Error(`No worker has made ${file}`);
 }
 
+/** A prepare worker is ended when its caller has been told already, and its directory then makes room. */
+async function preparationsOver(disk: SmallDisk): Promise<void> {
+  while (namesIn(disk).some((name) => name.startsWith("worker-dir-prepare-"))) await delay(5);
+}
+
 async function execute(host: ValidationHost, pvf: Pvf): Promise<ExecuteOutcome> {
   return await host.execute(pvf, { params: NO_PARAMS, timeoutMs: 20_000 });
 }
@@ -159,6 +164,7 @@ for (const { what, room, reason, message } of EXECUTIONS) {
     const [pvf, bound] = [await pvfOf(code(200)), await pvfOf(code())];
     await assertYes(host, bound);
     assertEquals((await host.precheck(pvf)).kind, "prepared");
+    await preparationsOver(disk);
     disk.fill(room);
     assertInternal(await execute(host, pvf), reason, `${message}...${FULL}`);
     await assertYes(host, bound);
@@ -181,11 +187,12 @@ diskTest(
     const [bound, prepared, unknown] = [await pvfOf(code()), await pvfOf(code(1)), await pvfOf(code(2))];
     await assertYes(host, bound);
     await host.precheck(prepared);
+    await preparationsOver(disk);
     {
       await using _readOnly = await disk.readOnly();
       await assertYes(host, bound);
       assertInternal(await execute(host, prepared), "spawn", "cannot be made...Read-only file system");
-      assertInternal(await execute(host, unknown), "preparation", "create-tmp-file: ...Read-only file system");
+      assertInternal(await execute(host, unknown), "preparation", "spawn: ...Read-only file system");
       const [removed] = await host.prune(0);
       assertMatch(removed?.error?.message ?? "", /Read-only file system/);
     }
@@ -199,6 +206,7 @@ diskTest("a job whose traces cannot be deleted is PossiblyInvalid, and its worke
   const traces = `{ run() { for (;;) try { Deno.writeTextFileSync("trace", ""); } catch { return "yes"; } } }`;
   const executing = execute(host, await pvfOf(traces));
   const directory = await directoryWith("trace", disk);
+  await preparationsOver(disk);
   {
     await using _readOnly = await disk.readOnly();
     const outcome = await executing;
@@ -216,6 +224,7 @@ diskTest(
   async (disk) => {
     const host = await startOn(disk);
     await assertYes(host, await pvfOf(code()));
+    await preparationsOver(disk);
     {
       await using _readOnly = await disk.readOnly();
       await host.close();

@@ -32,9 +32,25 @@ const BUSY: Record<string, string> = {
     }
   }`,
   "sleeps": `{ run() { ${BEGIN} Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0); } }`,
-  "writes files": `{ run() { ${BEGIN} ${forever(`Deno.writeTextFileSync("file" + Date.now() % 100, "text");`)} } }`,
+  "writes files": `{ run() { ${BEGIN} ${forever(`Deno.writeTextFileSync("file" + Date.now() % 10, "text");`)} } }`,
   "floods its standard error": `{ run() { ${BEGIN} ${forever(`Deno.stderr.writeSync(${JUNK});`)} } }`,
   "waits for asynchronous work": `{ async run() { ${BEGIN} for (;;) await Deno.lstat("."); } }`,
+  "listens in on what the watchdog is told": `{
+    load() {
+      const hear = (words) => globalThis.words ??= ArrayBuffer.isView(words) && words.buffer instanceof SharedArrayBuffer ? words : undefined;
+      for (const [owner, names] of [[Atomics, ["store", "notify", "wait", "compareExchange"]], [Object.getPrototypeOf(Uint8Array.prototype), ["set"]]]) {
+        for (const name of names) {
+          const native = owner[name];
+          owner[name] = function (...args) { hear(this); hear(args[0]); return native.apply(this, args); };
+        }
+      }
+    },
+    run() {
+      if (globalThis.words) new Int32Array(words.buffer, 0, 2)[1] = 0;
+      ${BEGIN}
+      ${SPIN}
+    }
+  }`,
   "prepares": `{ prepare() { ${BEGIN} ${SPIN} } }`,
   "loads an artifact": `{ load() { ${BEGIN} ${SPIN} }, run() {} }`,
 };
