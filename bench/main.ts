@@ -14,6 +14,7 @@ import { Lab } from "../tests/it/lab.ts";
 import { processesWith } from "../tests/it/processes.ts";
 import { median, memoryOf, ms, time } from "./measure.ts";
 import { measureQueue, measureVerdicts } from "./throughput.ts";
+import { measureWalls } from "./walls.ts";
 
 const RUNS: Record<string, number> = { v01_block1_remark: 100, v05_block1_transfers_300: 20 };
 const SPAWNS = 30;
@@ -31,6 +32,7 @@ async function main(): Promise<void> {
   await measureExecution();
   await measureQueue();
   await measureVerdicts();
+  await measureWalls();
 }
 
 /** From the decision to start a worker to its being idle. */
