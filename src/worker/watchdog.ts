@@ -16,6 +16,15 @@ const POLL_MS = 20;
 /** How much CPU time over its limit a job may use before it is ended, in milliseconds: upstream's JOB_TIMEOUT_OVERHEAD. */
 const SLACK_MS = 50;
 
+/** The same between jobs: a worker is gone within a second of its host. */
+const IDLE_POLL_MS = 250;
+
+/**
+ * The CPU time that a process may take between two jobs, in milliseconds. V8 goes on compiling for some 100 ms after a job; what takes
+ * longer is a thread that the job has left.
+ */
+const IDLE_CPU_MS = 2_000;
+
 /** How long a job waits for the thread to be there. It takes some 15 ms from the worker's handshake on. */
 const START_TIMEOUT_MS = 10_000;
 
@@ -41,9 +50,18 @@ export class Watchdog {
     const frameBytes = lastWords({ requestId: 0 }).length;
     const memory = new SharedArrayBuffer(LAYOUT.frameAt + frameBytes);
     this.#words = new Int32Array(memory, 0, LAYOUT.limitsAt / 4);
-    this.#limits = new Float64Array(memory, LAYOUT.limitsAt, WATCHED_LIMITS.length);
+    // Between jobs the limits of the last one hold, and before the first job none.
+    this.#limits = new Float64Array(memory, LAYOUT.limitsAt, WATCHED_LIMITS.length).fill(Infinity);
     this.#frame = new Uint8Array(memory, LAYOUT.frameAt);
-    const settings = { hostPid, directory: Deno.cwd(), pollMs: POLL_MS, slackMs: SLACK_MS, layout: LAYOUT };
+    const settings = {
+      hostPid,
+      directory: Deno.cwd(),
+      pollMs: POLL_MS,
+      slackMs: SLACK_MS,
+      idlePollMs: IDLE_POLL_MS,
+      idleCpuMs: IDLE_CPU_MS,
+      layout: LAYOUT,
+    };
     new Worker(threadUrl(settings), { type: "module" }).postMessage(memory);
   }
 

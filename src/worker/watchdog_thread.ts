@@ -13,6 +13,10 @@ export interface WatchdogSettings {
   readonly directory: string;
   /** How long the thread sleeps between two looks at a job, in milliseconds. */
   readonly pollMs: number;
+  /** The same between jobs. */
+  readonly idlePollMs: number;
+  /** The CPU time that a process may take between two jobs, in milliseconds. */
+  readonly idleCpuMs: number;
   /** How much more CPU time than its limit a job may take before it is ended, in milliseconds. */
   readonly slackMs: number;
   readonly layout: typeof LAYOUT;
@@ -43,16 +47,15 @@ export const LAYOUT = {
 
 /** The program. Its text is all that the thread is given: it must not name anything from outside of itself. */
 export function watchdogThread({ startCpuClock, directoryUsage }: Gauges, settings: WatchdogSettings): void {
-  const { hostPid, directory, pollMs, slackMs, layout } = settings;
+  const { hostPid, directory, pollMs, slackMs, idlePollMs, idleCpuMs, layout } = settings;
 
-  /** Watches for ever. Between jobs it sleeps: the main thread then reads, and notices the end of its input by itself. */
   function watch(memory: SharedArrayBuffer): void {
     const words = new Int32Array(memory, 0, layout.limitsAt / 4);
     Atomics.store(words, layout.watching, 1);
     Atomics.notify(words, layout.watching);
     for (;;) {
       const job = Atomics.load(words, layout.job);
-      if (job === layout.idle) Atomics.wait(words, layout.job, layout.idle);
+      if (job === layout.idle) watchIdle(memory, words);
       else watchJob(memory, words, job);
     }
   }
@@ -60,18 +63,41 @@ export function watchdogThread({ startCpuClock, directoryUsage }: Gauges, settin
   /** A job that is over before the first look costs none. */
   function watchJob(memory: SharedArrayBuffer, words: Int32Array<SharedArrayBuffer>, job: number): void {
     const cpuTimeUs = startCpuClock();
-    const [maxCpuMs = 0, ...others] = new Float64Array(memory, layout.limitsAt, 4);
-    const limits = [maxCpuMs + slackMs, ...others];
-    const maxFiles = limits[2] ?? 0;
+    const limits = limitsIn(memory);
+    limits[0] = (limits[0] ?? 0) + slackMs;
     while (Atomics.wait(words, layout.job, job, pollMs) === "timed-out") {
       if (Deno.ppid !== hostPid) endProcess();
-      const { files, bytes } = directoryUsage(directory, maxFiles);
-      const used = [Math.ceil(cpuTimeUs() / 1000), Deno.memoryUsage().rss, files, bytes];
-      const broken = used.findIndex((value, which) => value > (limits[which] ?? 0));
-      if (broken >= 0 && Atomics.compareExchange(words, layout.job, job, layout.ending) === job) {
-        sayLastWords(memory, broken, used[broken] ?? 0);
+      const { which, used } = broken(limits, cpuTimeUs);
+      if (which >= 0 && Atomics.compareExchange(words, layout.job, job, layout.ending) === job) {
+        sayLastWords(memory, which, used);
       }
     }
+  }
+
+  /**
+   * The main thread reads then, and notices the end of its input by itself; but a job may have left threads that go on, and something
+   * that keeps the process from ending. Nobody waits for words, so it ends without any.
+   */
+  function watchIdle(memory: SharedArrayBuffer, words: Int32Array<SharedArrayBuffer>): void {
+    const cpuTimeUs = startCpuClock();
+    const limits = limitsIn(memory);
+    limits[0] = idleCpuMs;
+    while (Atomics.wait(words, layout.job, layout.idle, idlePollMs) === "timed-out") {
+      if (Deno.ppid !== hostPid || broken(limits, cpuTimeUs).which >= 0) endProcess();
+    }
+  }
+
+  /** In the order of `WATCHED_LIMITS`, which is also that of what is used. */
+  function limitsIn(memory: SharedArrayBuffer): number[] {
+    return Array.from(new Float64Array(memory, layout.limitsAt, 4));
+  }
+
+  /** Which limit is broken, none being -1, and by what. */
+  function broken(limits: number[], cpuTimeUs: () => number): { which: number; used: number } {
+    const { files, bytes } = directoryUsage(directory, limits[2] ?? 0);
+    const used = [Math.ceil(cpuTimeUs() / 1000), Deno.memoryUsage().rss, files, bytes];
+    const which = used.findIndex((value, index) => value > (limits[index] ?? 0));
+    return { which, used: used[which] ?? 0 };
   }
 
   /** Writes the frame that the main thread has left, with the limit and what was used in its last nine bytes. */

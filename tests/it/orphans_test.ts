@@ -51,6 +51,14 @@ const BUSY: Record<string, string> = {
       ${SPIN}
     }
   }`,
+  "is done, and has left a thread and what keeps its process from ending": `{
+    run() {
+      Deno.exit = process.exit = () => {};
+      addEventListener("unload", () => { ${SPIN} });
+      new Worker("data:text/javascript," + encodeURIComponent('${forever(BEGIN)}'), { type: "module" });
+      return "";
+    }
+  }`,
   "prepares": `{ prepare() { ${BEGIN} ${SPIN} } }`,
   "loads an artifact": `{ load() { ${BEGIN} ${SPIN} }, run() {} }`,
 };
@@ -128,6 +136,7 @@ import { Pvf, ValidationHost } from "${toFileUrl(`${ROOT}mod.ts`).href}";
 const host = await ValidationHost.start(${JSON.stringify(options)});
 const pvf = await Pvf.fromCode(new TextEncoder().encode(${JSON.stringify(code)}));
 await host.execute(pvf, { params: new Uint8Array(), timeoutMs: 60_000 });
+setInterval(() => {}, 60_000);
 `;
 }
 

@@ -233,3 +233,25 @@ Deno.test("a worker that is idle ends soon after its input does", async () => {
     await worker.retire();
   }
 });
+
+/** What a thread does that a job has left behind. */
+const LEFT: Record<string, string> = {
+  "burns CPU time": "for (;;);",
+  "takes memory": "const eaten = []; for (;;) eaten.push(new Uint8Array(4 * 2 ** 20).fill(1));",
+  "makes files": `for (let i = 0;; i++) Deno.writeTextFileSync("left" + i, "");`,
+};
+
+for (const [what, statements] of Object.entries(LEFT)) {
+  Deno.test(`a worker is ended whose job is over and has left a thread that ${what}`, async () => {
+    await withScriptHost({ maxExecuteWorkers: 1, limits: { processMemoryBytes: 128 * 2 ** 20 } }, async (host) => {
+      const thread = `"data:text/javascript,${encodeURIComponent(statements)}"`;
+      const code = `{ run() { new Worker(${thread}, { type: "module" }); return ""; } }`;
+      const outcome = await host.execute(await Pvf.fromCode(script(code)), { params: NO_PARAMS, timeoutMs: 20_000 });
+      // A thread that is quick may be noticed before the job is over.
+      assert(outcome.kind === "valid" || outcome.kind === "possibly-invalid", JSON.stringify(outcome));
+      while (host.snapshot().executeWorkers.idle > 0) await delay(20);
+      const next = await host.execute(await Pvf.fromCode(script(`{ run: () => "" }`)), { params: NO_PARAMS });
+      assertEquals(next.kind, "valid", JSON.stringify(next));
+    });
+  });
+}
