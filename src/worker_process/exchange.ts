@@ -7,13 +7,13 @@ import { FrameError, type FrameKind } from "../protocol/frame.ts";
 import type { JobLimits, WatchedLimit } from "../protocol/job_limits.ts";
 import { LAST_WORDS, type LastWords } from "../protocol/messages.ts";
 import { ScaleError } from "../protocol/scale.ts";
-import { EndOfOutput } from "./frame_stream.ts";
+import { EndOfOutput, UnaskedOutput } from "./frame_stream.ts";
 import type { WorkerProcess } from "./worker_process.ts";
 
 /** How an exchange ended. */
 export type Exchange<T> =
   | { kind: "answered"; answer: T; wallTimeMs: number }
-  /** The worker did not take the request. */
+  /** The worker did not take the request, or was of no use before it came. */
   | { kind: "unreachable"; message: string }
   /** No answer within the wall-clock limit. */
   | { kind: "timed-out"; message: string }
@@ -125,6 +125,8 @@ async function explain<T>(
   error: unknown,
   sent: Promise<string | undefined>,
 ): Promise<Exchange<T>> {
+  // It did so before this request, which has nothing to do with it.
+  if (error instanceof UnaskedOutput) return { kind: "unreachable", message: error.message };
   if (error instanceof FrameError || error instanceof ScaleError) {
     return { kind: "malformed-answer", message: error.message };
   }

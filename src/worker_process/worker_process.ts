@@ -62,7 +62,8 @@ export class WorkerProcess {
     this.directory = directory;
     this.exited = child.status;
     this.#child = child;
-    this.#output = new FrameSource(child.stdout);
+    // One that speaks out of turn is not waited for to spoil a job.
+    this.#output = new FrameSource(child.stdout, () => this.#kill());
     this.#input = child.stdin.getWriter();
     this.#stderr = new OutputTail(child.stderr, STDERR_TAIL_BYTES);
     this.exited.then(() => {
@@ -126,11 +127,7 @@ export class WorkerProcess {
   }
 
   async #retire(): Promise<void> {
-    try {
-      this.#child.kill("SIGKILL");
-    } catch {
-      // It has ended already.
-    }
+    this.#kill();
     await this.exited;
     await Promise.allSettled([this.#output.cancel(), this.#input.abort(), this.#stderr.ended]);
     try {
@@ -144,6 +141,14 @@ export class WorkerProcess {
     } catch (error) {
       const cause = error instanceof RetryError ? error.cause : error;
       this.#onWarning(`Cannot delete the worker directory "${this.directory.path}"`, cause);
+    }
+  }
+
+  #kill(): void {
+    try {
+      this.#child.kill("SIGKILL");
+    } catch {
+      // It has ended already.
     }
   }
 }

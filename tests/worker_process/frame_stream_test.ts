@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { encodeFrame, FrameError } from "../../src/protocol/frame.ts";
 import { LAST_WORDS, type LastWords, READY } from "../../src/protocol/messages.ts";
 import { ScaleError } from "../../src/protocol/scale.ts";
-import { EndOfOutput, FrameSource } from "../../src/worker_process/frame_stream.ts";
+import { EndOfOutput, FrameSource, UnaskedOutput } from "../../src/worker_process/frame_stream.ts";
 
 /** A byte stream that gives these chunks. */
 function streamOf(chunks: Uint8Array[]): ReadableStream<Uint8Array<ArrayBuffer>> {
@@ -27,25 +27,96 @@ function cut(bytes: Uint8Array, places: number[]): Uint8Array[] {
 
 const MESSAGE = { requestId: 1, kilnVersion: "0.1.0", denoVersion: "2.9.6", v8Version: "15.0" };
 
+/** A worker's output, which says what it is told to say, when it is told to. */
+class Output {
+  #controller: ReadableByteStreamController | undefined;
+  readonly stream = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    type: "bytes",
+    start: (controller) => {
+      this.#controller = controller as ReadableByteStreamController;
+    },
+  });
+
+  say(...chunks: Uint8Array[]): void {
+    for (const chunk of chunks) if (chunk.length > 0) this.#controller?.enqueue(chunk.slice());
+  }
+
+  end(): void {
+    this.#controller?.close();
+    this.#controller?.byobRequest?.respond(0);
+  }
+}
+
 Deno.test("next() gives whole messages, however the stream is cut", async () => {
   const frame = encodeFrame(READY, MESSAGE);
-  const two = new Uint8Array([...frame, ...frame]);
   await fc.assert(fc.asyncProperty(fc.array(fc.nat(), { maxLength: 10 }), async (places) => {
-    const source = new FrameSource(streamOf(cut(two, places)));
-    assertEquals(await source.next(READY), MESSAGE);
-    assertEquals(await source.next(READY), MESSAGE);
-    await assertRejects(() => source.next(READY), EndOfOutput);
+    const output = new Output();
+    const source = new FrameSource(output.stream);
+    for (let round = 0; round < 2; round++) {
+      const next = source.next(READY);
+      output.say(...cut(frame, places));
+      assertEquals(await next, MESSAGE);
+    }
+    const next = source.next(READY);
+    output.end();
+    await assertRejects(() => next, EndOfOutput);
   }));
+});
+
+/** Waits until a source has said that there is something that nobody has asked for. */
+function unasked(stream: ReadableStream<Uint8Array>): { source: FrameSource; told: Promise<void> } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return { source: new FrameSource(stream, resolve), told: promise };
+}
+
+Deno.test("next() refuses what came before it was asked for, and the source tells of it at once", async () => {
+  const frame = encodeFrame(READY, MESSAGE);
+  for (const length of [1, 4, 5, 6, frame.length]) {
+    const output = new Output();
+    const { source, told } = unasked(output.stream);
+    output.say(frame.subarray(0, length));
+    await told;
+    const error = await assertRejects(() => source.next(READY), UnaskedOutput);
+    assertEquals(
+      error.message,
+      `The worker wrote 0x${frame.subarray(0, Math.min(length, 5)).toHex()} before it was asked for ready`,
+    );
+  }
+});
+
+Deno.test("next() refuses what came behind a whole message, and the source tells of it at once", async () => {
+  const frame = encodeFrame(READY, MESSAGE);
+  const { source, told } = unasked(streamOf([new Uint8Array([...frame, 0])]));
+  assertEquals(await source.next(READY), MESSAGE);
+  await told;
+  const error = await assertRejects(() => source.nextOr(READY, LAST_WORDS), UnaskedOutput);
+  assertEquals(error.message, "The worker wrote 0x00 before it was asked for ready");
+});
+
+Deno.test("an output that ends while nothing is asked for is told of at once, and next() throws EndOfOutput", async () => {
+  const output = new Output();
+  const { source, told } = unasked(output.stream);
+  output.end();
+  await told;
+  await assertRejects(() => source.next(READY), EndOfOutput);
+});
+
+Deno.test("an output that fails while nothing is asked for is told of at once, and next() throws the failure", async () => {
+  const { promise: failure, reject } = Promise.withResolvers<never>();
+  const { source, told } = unasked(new ReadableStream({ type: "bytes", pull: () => failure }));
+  reject(new Error("The pipe is broken"));
+  await told;
+  await assertRejects(() => source.next(READY), Error, "The pipe is broken");
 });
 
 const LAST: LastWords = { requestId: 1, limit: "cpuTimeMs", used: 1_501 };
 
 Deno.test("nextOr() gives either kind and says which it is", async () => {
-  const frames = [encodeFrame(READY, MESSAGE), encodeFrame(LAST_WORDS, LAST)];
-  const source = new FrameSource(streamOf(frames));
-  assertEquals(await source.nextOr(READY, LAST_WORDS), { came: "wanted", message: MESSAGE });
-  assertEquals(await source.nextOr(READY, LAST_WORDS), { came: "instead", message: LAST });
-  await assertRejects(() => source.nextOr(READY, LAST_WORDS), EndOfOutput);
+  const given = async (...frames: Uint8Array[]): Promise<unknown> =>
+    await new FrameSource(streamOf(frames)).nextOr(READY, LAST_WORDS);
+  assertEquals(await given(encodeFrame(READY, MESSAGE)), { came: "wanted", message: MESSAGE });
+  assertEquals(await given(encodeFrame(LAST_WORDS, LAST)), { came: "instead", message: LAST });
+  await assertRejects(() => given(), EndOfOutput);
 });
 
 Deno.test("nextOr() holds each kind to its own cap, and any other kind is not what was wanted", async () => {
