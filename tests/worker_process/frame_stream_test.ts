@@ -1,7 +1,14 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
-import { encodeFrame, FrameError } from "../../src/protocol/frame.ts";
-import { LAST_WORDS, type LastWords, READY } from "../../src/protocol/messages.ts";
+import { encodeFrame, FrameError, type FrameKind } from "../../src/protocol/frame.ts";
+import {
+  BIND_RESPONSE,
+  EXECUTE_RESPONSE,
+  LAST_WORDS,
+  type LastWords,
+  PREPARE_RESPONSE,
+  READY,
+} from "../../src/protocol/messages.ts";
 import { ScaleError } from "../../src/protocol/scale.ts";
 import { EndOfOutput, FrameSource, UnaskedOutput } from "../../src/worker_process/frame_stream.ts";
 
@@ -128,6 +135,59 @@ Deno.test("nextOr() holds each kind to its own cap, and any other kind is not wh
     const source = new FrameSource(streamOf([Uint8Array.from(header)]));
     const error = await assertRejects(() => source.nextOr(READY, LAST_WORDS), FrameError);
     assertStringIncludes(error.message, message);
+  }
+});
+
+Deno.test("every other tag than the wanted one is refused, with whatever comes behind it", async () => {
+  const kinds: FrameKind<unknown>[] = [READY, PREPARE_RESPONSE, BIND_RESPONSE, EXECUTE_RESPONSE];
+  for (const kind of kinds) {
+    for (let tag = 0; tag < 256; tag++) {
+      if (tag === kind.tag) continue;
+      const frame = Uint8Array.of(1, 0, 0, 0, tag);
+      const message = `Cannot read ${kind.name}: tag ${tag}, ${kind.tag} wanted`;
+      await assertRejects(() => new FrameSource(streamOf([frame])).next(kind), FrameError, message);
+      if (tag === LAST_WORDS.tag) continue;
+      await assertRejects(() => new FrameSource(streamOf([frame])).nextOr(kind, LAST_WORDS), FrameError, message);
+    }
+  }
+});
+
+/** An output that has no end, and how many bytes of it were taken. */
+function flood(start: Uint8Array): { stream: ReadableStream<Uint8Array>; taken: () => number } {
+  let taken = 0;
+  const stream = new ReadableStream<Uint8Array>({
+    type: "bytes",
+    pull(controller) {
+      const view = (controller as ReadableByteStreamController).byobRequest?.view;
+      assert(view, "the source says how much it takes");
+      const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength).fill(255);
+      bytes.set(start.subarray(taken, taken + bytes.length));
+      taken += bytes.length;
+      (controller as ReadableByteStreamController).byobRequest?.respond(bytes.length);
+    },
+  });
+  return { stream, taken: () => taken };
+}
+
+Deno.test("no more is taken of a flood than one message may have", async () => {
+  const kinds: FrameKind<unknown>[] = [READY, PREPARE_RESPONSE, BIND_RESPONSE, EXECUTE_RESPONSE];
+  for (const kind of kinds) {
+    const starts: [length: number, taken: number][] = [
+      [0, 5],
+      [2 ** 32 - 1, 5],
+      [2 ** 31, 5],
+      [kind.maxBytes + 2, 5],
+      [kind.maxBytes + 1, kind.maxBytes + 5],
+    ];
+    for (const [length, taken] of starts) {
+      const header = new Uint8Array(5);
+      new DataView(header.buffer).setUint32(0, length, true);
+      header[4] = kind.tag;
+      const output = flood(header);
+      const source = new FrameSource(output.stream);
+      await assertRejects(() => source.next(kind));
+      assertEquals(output.taken(), taken, `${kind.name} of ${length} bytes`);
+    }
   }
 });
 
