@@ -97,8 +97,13 @@ async function converse<Q extends Numbered, R extends { message: Numbered }>(
   const watch = watchFor(timeoutMs, signal);
   try {
     // The answer is waited for from the start: a worker that floods its output must not keep the host from noticing.
-    const answer = receive().then((answer) => ({ answer }), (error: unknown) => ({ error }));
+    const received = receive();
     const sent = worker.send(request.kind, request.message).then(() => undefined, (error: unknown) => errorText(error));
+    // Whoever answers before the whole request was taken has not read what it answers to.
+    const answer = received.then(async (answer) => {
+      const unsent = await sent;
+      return unsent === undefined ? { answer } : { unsent };
+    }, (error: unknown) => ({ error }));
     const first = await Promise.race([answer, watch.over, refusal(sent, answer)]);
     if (first === "aborted") throw signal.reason;
     if (first === "late") return { kind: "timed-out", message: `No answer within ${timeoutMs} ms of wall-clock time` };
