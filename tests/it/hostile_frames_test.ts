@@ -3,7 +3,11 @@
  * time the host sees what it is, and does the next job.
  */
 import { assert, assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
 import type { ValidationHost } from "../../src/host.ts";
+import type { HostOptions } from "../../src/options.ts";
+import { encodeFrame } from "../../src/protocol/frame.ts";
+import { LAST_WORDS } from "../../src/protocol/messages.ts";
 import { Pvf } from "../../src/pvf.ts";
 import { SpawnError, spawnWorker } from "../../src/worker_process/spawn.ts";
 import { WorkerProgram } from "../../src/worker_process/program.ts";
@@ -15,7 +19,7 @@ import {
   lyingWhenPrepared,
 } from "./hostile_worker.ts";
 import { Lab, NEVER } from "./lab.ts";
-import { type End, type Lie, liesAbout, MESSAGES } from "./lies.ts";
+import { type End, type Lie, liesAbout, MESSAGES, numbered } from "./lies.ts";
 import { processesWith } from "./processes.ts";
 import { script } from "./script_engine.ts";
 import { withHost } from "./with_host.ts";
@@ -35,6 +39,8 @@ const CALLED: Record<keyof typeof MESSAGES, Record<End, string>> = {
     late: "possibly-invalid wall-clock-timeout",
   },
 };
+
+const LAST = encodeFrame(LAST_WORDS, { requestId: 0, reason: "cpu-time", cpuTimeUs: 30_000_000 });
 
 /** How many lies are told at a time, besides those that take all the time there is. */
 const LANES = 4;
@@ -63,11 +69,14 @@ async function assertSeenThrough(
   assertEquals(Object.keys(found).length, lies.length, "each lie has a name of its own");
 }
 
-/** A host whose scripts can lie, and which has room for all that do so at a time. */
-function withLiars(test: (host: ValidationHost) => Promise<void>, precheckTimeoutMs = LONG_MS): Promise<void> {
-  const workers = 2 * LANES + 4;
-  const options = { maxExecuteWorkers: workers, maxPrepareWorkers: workers, softPrepareWorkers: workers };
-  return withHost({ engineSource: HOSTILE_ENGINE, precheckTimeoutMs, ...options }, (host) => test(host));
+/** Room for all that lie at a time. */
+const WORKERS = 2 * LANES + 4;
+const MANY = { maxExecuteWorkers: WORKERS, maxPrepareWorkers: WORKERS, softPrepareWorkers: WORKERS };
+const ONE = { maxExecuteWorkers: 1 };
+
+/** A host whose scripts can lie. */
+function withLiars(options: Partial<HostOptions>, test: (host: ValidationHost) => Promise<void>): Promise<void> {
+  return withHost({ engineSource: HOSTILE_ENGINE, ...options }, (host) => test(host));
 }
 
 async function execute(host: ValidationHost, code: string, act = "", timeoutMs = LONG_MS): Promise<string> {
@@ -99,33 +108,127 @@ Deno.test("a worker that lies in its handshake is not used, and the next one is"
 
 Deno.test("a worker that lies about a preparation fails it without a verdict, and the next one succeeds", async () => {
   let honest = 0;
-  await withLiars(async (patient) => {
-    await withLiars((impatient) =>
-      assertSeenThrough("prepare", async ({ act, end }) => {
-        const host = end === "late" ? impatient : patient;
-        const result = await precheck(host, lyingWhenPrepared(act));
-        assertEquals(await precheck(host, `{ honest: ${honest++} }`), "prepared");
-        return result;
-      }), SHORT_MS);
+  await withLiars(MANY, async (patient) => {
+    await withLiars(
+      { ...MANY, precheckTimeoutMs: SHORT_MS },
+      (impatient) =>
+        assertSeenThrough("prepare", async ({ act, end }) => {
+          const host = end === "late" ? impatient : patient;
+          const result = await precheck(host, lyingWhenPrepared(act));
+          assertEquals(await precheck(host, `{ honest: ${honest++} }`), "prepared");
+          return result;
+        }),
+    );
   });
 });
 
 Deno.test("a worker that lies about its artifact is PossiblyInvalid, and the next one executes", async () => {
-  await withLiars((host) =>
+  await withLiars(MANY, (host) =>
     assertSeenThrough("bind", async ({ act }) => {
       const result = await execute(host, lyingWhenBound(act));
       assertEquals(await execute(host, LYING_WHEN_RUN), "valid honest");
       return result;
-    })
-  );
+    }));
 });
 
 Deno.test("a worker that lies about an execution is PossiblyInvalid, and the next one is honest", async () => {
-  await withLiars((host) =>
+  await withLiars(MANY, (host) =>
     assertSeenThrough("execute", async ({ act, end }) => {
       const result = await execute(host, LYING_WHEN_RUN, act, end === "late" ? SHORT_MS : LONG_MS);
       assertEquals(await execute(host, LYING_WHEN_RUN), "valid honest");
       return result;
-    })
-  );
+    }));
+});
+
+/** What comes behind the honest answer, in the same write. */
+const SURPLUS: Record<string, string> = {
+  "a byte": "[0]",
+  "half a header": "honest.subarray(0, 3)",
+  "the same answer": "honest",
+  "an answer to another request": "honest.with(5, honest[5] ^ 1)",
+  "last words": numbered(LAST),
+  "last words twice": `[...${numbered(LAST)}, ...${numbered(LAST)}]`,
+  "a mebibyte": "new Uint8Array(2 ** 20)",
+  "a thousand answers": "Array.from({ length: 1000 }, () => [...honest]).flat()",
+};
+
+Deno.test("a worker that goes on speaking behind an answer spoils neither that job nor the next", async () => {
+  await withLiars(ONE, async (host) => {
+    const found: Record<string, string[]> = {};
+    for (const [what, surplus] of Object.entries(SURPLUS)) {
+      const speak = `say(new Uint8Array([...honest, ...${surplus}])); return "go on";`;
+      found[what] = [await execute(host, LYING_WHEN_RUN, speak), await execute(host, LYING_WHEN_RUN)];
+    }
+    const honest = ["valid honest", "valid honest"];
+    assertEquals(found, Object.fromEntries(Object.keys(SURPLUS).map((what) => [what, honest])));
+  });
+});
+
+Deno.test("a worker that a job's thread makes speak while it is idle is ended, and spoils no job", async () => {
+  await withHost({ engineSource: HOSTILE_ENGINE, ...ONE }, async (host, cachePath) => {
+    for (const bytes of ["new Uint8Array(1)", "new Uint8Array(30).fill(8)", "new Uint8Array(2 ** 20)"]) {
+      const speak = `meanwhile("sleep(100); Deno.stdout.writeSync(${bytes}); sleep();");`;
+      assertEquals(await execute(host, LYING_WHEN_RUN, `say(honest); ${speak} return "go on";`), "valid honest");
+      while (processesWith(`${cachePath}/worker-dir-execute`).length > 0) await delay(5);
+      assertEquals(await execute(host, LYING_WHEN_RUN), "valid honest");
+    }
+  });
+});
+
+/** What a job does to its process so that the next request is met by these statements, once its number is known. */
+function meeting(statements: string): string {
+  return `
+    const read = Deno.stdin.readSync.bind(Deno.stdin);
+    Deno.stdin.readSync = (bytes) => {
+      const head = new Uint8Array(9);
+      for (let at = 0; at < 9;) at += read(head.subarray(at));
+      honest.set(head.subarray(5), 5);
+      ${statements}
+      sleep();
+    };
+    say(honest);
+    return "go on";`;
+}
+
+/** Parameters that are more than a pipe holds, and an act of no harm. */
+const LONG_PARAMS = `say(honest); return "go on";${" ".repeat(2 ** 22)}`;
+
+/** What meets the request, and what becomes of it. One that was not taken can do no harm elsewhere. */
+const UNREAD: Record<string, [act: string, outcome: string]> = {
+  "silence": ["", CALLED.execute.late],
+  "a flood": ["for (;;) say(new Uint8Array(2 ** 16).fill(255));", CALLED.execute.malformed],
+  "an answer": ["say(honest);", CALLED.execute.late],
+  "an answer and its end": ["say(honest); Deno.exit(0);", "valid honest"],
+  "its end": ["Deno.exit(0);", "valid honest"],
+};
+
+for (const [what, [act, outcome]] of Object.entries(UNREAD)) {
+  Deno.test(`a worker that meets a request with ${what}, without reading it, is not believed`, async () => {
+    await withLiars(ONE, async (host) => {
+      assertEquals(await execute(host, LYING_WHEN_RUN, meeting(act)), "valid honest");
+      const timeoutMs = outcome === CALLED.execute.late ? SHORT_MS : LONG_MS;
+      assertEquals(await execute(host, LYING_WHEN_RUN, LONG_PARAMS, timeoutMs), outcome);
+      assertEquals(await execute(host, LYING_WHEN_RUN), "valid honest");
+    });
+  });
+}
+
+Deno.test("a gibibyte on standard error costs a job nothing but its time", async () => {
+  await withLiars(ONE, async (host) => {
+    const flood = `
+      const chunk = new Uint8Array(2 ** 20).fill(120);
+      for (let round = 0; round < 1024; round++) for (let rest = chunk; rest.length > 0;) {
+        rest = rest.subarray(Deno.stderr.writeSync(rest));
+      }`;
+    assertEquals(await execute(host, LYING_WHEN_RUN, `${flood} say(honest); return "go on";`), "valid honest");
+    assertEquals(await execute(host, LYING_WHEN_RUN), "valid honest");
+  });
+});
+
+Deno.test("where every worker lies in its handshake, preparing and executing fail without a verdict", async () => {
+  await withHost({ engineSource: LYING_AT_THE_START, spawnAttempts: 2, spawnRetryDelayMs: 1 }, async (host) => {
+    // There is no act: the module that hashes and verifies is no JavaScript.
+    assertEquals(await precheck(host, "{}"), "failed spawn");
+    assertEquals(await execute(host, "{}"), "internal preparation");
+  });
 });

@@ -222,7 +222,8 @@ function wrongOrder(message: Message): Lie[] {
   ];
 }
 
-function numbered(bytes: Uint8Array): string {
+/** An expression for a frame that answers the request. */
+export function numbered(bytes: Uint8Array): string {
   return `numbered("${bytes.toHex()}", honest)`;
 }
 
