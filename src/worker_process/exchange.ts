@@ -130,8 +130,10 @@ async function explain<T>(
   error: unknown,
   sent: Promise<string | undefined>,
 ): Promise<Exchange<T>> {
-  // It did so before this request, which has nothing to do with it.
-  if (error instanceof UnaskedOutput) return { kind: "unreachable", message: error.message };
+  if (error instanceof UnaskedOutput) {
+    // This request has nothing to do with it, and the process was killed for it.
+    return { kind: "unreachable", message: `${error.message}. The worker process ${await worker.describeEnd()}` };
+  }
   if (error instanceof FrameError || error instanceof ScaleError) {
     return { kind: "malformed-answer", message: error.message };
   }

@@ -6,7 +6,7 @@ export class EndOfOutput extends Error {
   override name = "EndOfOutput";
 }
 
-/** The worker wrote what it had not been asked for. Nothing that it says can be told from a lie any more. */
+/** The worker wrote something, or ended its output, before it was asked for anything. It is of no use any more. */
 export class UnaskedOutput extends Error {
   override name = "UnaskedOutput";
 }
@@ -86,8 +86,8 @@ export class FrameSource {
     const isUnasked = this.#turn === "unasked";
     this.#turn = "asked";
     const ahead = await this.#ahead;
+    if (isUnasked) throw new UnaskedOutput(`The worker ${describe(ahead)} before it was asked for ${kind.name}`);
     if (ahead.length === 0) throw endOfOutput(0, FRAME_HEADER_BYTES, kind);
-    if (isUnasked) throw new UnaskedOutput(`The worker wrote 0x${ahead.toHex()} before it was asked for ${kind.name}`);
     const header = new Uint8Array(FRAME_HEADER_BYTES);
     header.set(ahead);
     header.set(await this.#fill(FRAME_HEADER_BYTES - ahead.length, kind), ahead.length);
@@ -105,6 +105,10 @@ export class FrameSource {
     if (read < length) throw endOfOutput(read, length, kind);
     return value as Uint8Array;
   }
+}
+
+function describe(ahead: Uint8Array): string {
+  return ahead.length === 0 ? "ended its output" : `wrote 0x${ahead.toHex()}`;
 }
 
 function endOfOutput(read: number, wanted: number, kind: FrameKind<unknown>): EndOfOutput {

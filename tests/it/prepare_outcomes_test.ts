@@ -160,21 +160,38 @@ Deno.test("a prepare job ends with MalformedAnswer when the worker answers anoth
   assertStringIncludes(outcome.message, "request 77");
 });
 
-Deno.test("a prepare job ends with IoErr when the worker closes its output and goes on", async () => {
+/** Runs a job on another program that stands in for a worker: no worker of ours can close its output. */
+async function prepareBy(
+  program: string,
+  ready?: (worker: WorkerProcess) => Promise<unknown>,
+): Promise<PrepareJobOutcome> {
   await using lab = await Lab.open();
-  // No worker of ours can close its output, so another program stands in for one that got around that.
   const child = new Deno.Command("sh", {
-    args: ["-c", "exec 1>&-; exec sleep 60", lab.cachePath],
+    args: ["-c", program, lab.cachePath],
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
   }).spawn();
   const directory = await WorkerDir.create(lab.registry.newPath("worker-dir-prepare-"));
-  const idle = new IdleWorker(new WorkerProcess("prepare-worker", child, directory, lab.environment.onWarning));
-  const outcome = await runPrepareJob(idle, prepareJob("{}"), lab.registry, NEVER);
+  const worker = new WorkerProcess("prepare-worker", child, directory, lab.environment.onWarning);
+  await ready?.(worker);
+  const outcome = await runPrepareJob(new IdleWorker(worker), prepareJob("{}"), lab.registry, NEVER);
+  assertEquals(processesWith(lab.cachePath), []);
+  assertEquals(lab.workerDirectories(), []);
+  return outcome;
+}
+
+Deno.test("a prepare job ends with IoErr when the worker closes its output and goes on", async () => {
+  const outcome = await prepareBy("head -c 1 > /dev/null; exec 1>&-; exec sleep 60");
   assert(outcome.kind === "io-error", outcome.kind);
   assertStringIncludes(outcome.message, "the process goes on");
-  assertEquals(lab.workerDirectories(), []);
+});
+
+Deno.test("a worker that closes its output before it is asked for anything is killed, and a job is Unreachable", async () => {
+  const outcome = await prepareBy("exec 1>&-; exec sleep 60", (worker) => worker.exited);
+  assert(outcome.kind === "unreachable", outcome.kind);
+  assertStringIncludes(outcome.message, "The worker ended its output before it was asked for prepare response");
+  assertStringIncludes(outcome.message, "received signal: SIGKILL");
 });
 
 Deno.test("a prepare job ends with OutOfMemory when the worker's heap is full", async () => {

@@ -100,12 +100,13 @@ Deno.test("next() refuses what came behind a whole message, and the source tells
   assertEquals(error.message, "The worker wrote 0x00 before it was asked for ready");
 });
 
-Deno.test("an output that ends while nothing is asked for is told of at once, and next() throws EndOfOutput", async () => {
+Deno.test("an output that ends while nothing is asked for is told of at once, and next() refuses it", async () => {
   const output = new Output();
   const { source, told } = unasked(output.stream);
   output.end();
   await told;
-  await assertRejects(() => source.next(READY), EndOfOutput);
+  const error = await assertRejects(() => source.next(READY), UnaskedOutput);
+  assertEquals(error.message, "The worker ended its output before it was asked for ready");
 });
 
 Deno.test("an output that fails while nothing is asked for is told of at once, and next() throws the failure", async () => {
@@ -123,7 +124,10 @@ Deno.test("nextOr() gives either kind and says which it is", async () => {
     await new FrameSource(streamOf(frames)).nextOr(READY, LAST_WORDS);
   assertEquals(await given(encodeFrame(READY, MESSAGE)), { came: "wanted", message: MESSAGE });
   assertEquals(await given(encodeFrame(LAST_WORDS, LAST)), { came: "instead", message: LAST });
-  await assertRejects(() => given(), EndOfOutput);
+  const output = new Output();
+  const next = new FrameSource(output.stream).nextOr(READY, LAST_WORDS);
+  output.end();
+  await assertRejects(() => next, EndOfOutput);
 });
 
 Deno.test("nextOr() holds each kind to its own cap, and any other kind is not what was wanted", async () => {
