@@ -27,20 +27,20 @@ import { withHost } from "./with_host.ts";
 /** What each end is called by whoever waits for the job: the one place that has to change with the names. */
 const CALLED: Record<keyof typeof MESSAGES, Record<End, string>> = {
   handshake: { malformed: "spawn malformed", died: "spawn died", late: "spawn late" },
-  prepare: { malformed: "failed io-error", died: "failed job-died", late: "failed timed-out" },
+  prepare: { malformed: "failed malformed-answer", died: "failed job-died", late: "failed timed-out" },
   bind: {
-    malformed: "possibly-invalid ambiguous-worker-death",
+    malformed: "possibly-invalid malformed-answer",
     died: "possibly-invalid ambiguous-job-death",
     late: "possibly-invalid wall-clock-timeout",
   },
   execute: {
-    malformed: "possibly-invalid ambiguous-worker-death",
+    malformed: "possibly-invalid malformed-answer",
     died: "possibly-invalid ambiguous-job-death",
     late: "possibly-invalid wall-clock-timeout",
   },
 };
 
-const LAST = encodeFrame(LAST_WORDS, { requestId: 0, reason: "cpu-time", cpuTimeUs: 30_000_000 });
+const LAST = encodeFrame(LAST_WORDS, { requestId: 0, limit: "cpuTimeMs", used: 30_000 });
 
 /** How many lies are told at a time, besides those that take all the time there is. */
 const LANES = 4;

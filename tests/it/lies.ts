@@ -140,12 +140,12 @@ export const MESSAGES = {
     kind: EXECUTE_RESPONSE,
     variants: [
       [...RAN, tag("result", 0, 2), plain("peakMemoryPages", 1, 0, 0, 0), counted("result", [1, 2, 3])],
-      [...RAN, plain("result", 1), tag("error", 0, 6), FAILURE],
+      [...RAN, plain("result", 1), tag("error", 0, 7), FAILURE],
     ],
   },
 } as const satisfies Record<string, Message>;
 
-const LAST: Message = { kind: LAST_WORDS, variants: [[ID, tag("reason", 0, 1), number64("cpuTimeUs")]] };
+const LAST: Message = { kind: LAST_WORDS, variants: [[ID, tag("limit", 0, 4), number64("used")]] };
 
 /** Bytes of a frame, whatever its length may be announced as. */
 export function frame(kindTag: number, body: Uint8Array, length = body.length + 1): Uint8Array<ArrayBuffer> {
