@@ -6,7 +6,7 @@ import { normalize } from "@std/path";
  * That path is absolute if the permissions allow it. Permissions are granted for a path as it is spelled: through a
  * symbolic link the host may have no access to the directory under its real path.
  *
- * @throws {TypeError} If the path is empty or contains a comma.
+ * @throws {TypeError} If the path is empty, contains a comma, or is one that Deno does not open to workers.
  * @throws {Deno.errors.NotADirectory} If there is something else at the path.
  */
 export async function openCacheDirectory(path: string): Promise<string> {
@@ -20,6 +20,9 @@ export async function openCacheDirectory(path: string): Promise<string> {
   return await isGranted(real) ? real : spelled;
 }
 
+/** Where Deno lets nobody work but who may do everything, which no worker may. */
+const RESERVED = /^\/(dev|proc|sys)(\/|$)/;
+
 /** A worker is confined by `--allow-read=PATH`, where a comma would separate two paths, and open both to it. */
 function assertUsable(path: string): void {
   if (path === "") {
@@ -27,6 +30,11 @@ function assertUsable(path: string): void {
   }
   if (path.includes(",")) {
     throw new TypeError(`Cannot use the cache directory ${path}: found a comma, a path without one wanted`);
+  }
+  if (Deno.build.os !== "windows" && RESERVED.test(path)) {
+    throw new TypeError(
+      `Cannot use the cache directory ${path}: found it below /dev, /proc or /sys, a path that Deno can open to workers wanted`,
+    );
   }
 }
 

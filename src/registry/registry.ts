@@ -99,7 +99,7 @@ export class ArtifactRegistry implements AsyncDisposable {
    * @param options The directory, and what to use in place of the defaults.
    * @returns The registry, empty.
    * @throws {CacheLockedError} If another host uses the directory.
-   * @throws {TypeError} If the path is empty or contains a comma.
+   * @throws {TypeError} If the path is empty, contains a comma, or is one that Deno does not open to workers.
    * @throws {RangeError} If a limit is not a whole number of at least 1.
    * @throws {Deno.errors.NotADirectory} If there is something else at the path.
    */

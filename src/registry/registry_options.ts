@@ -17,7 +17,7 @@ const DEFAULT_MAX_ARTIFACT_BYTES = 128 * 1024 * 1024;
 export interface ArtifactRegistryOptions {
   /**
    * The cache directory, created with its parents if it is not there. Must not contain a comma, which Deno's flags read
-   * as a separator.
+   * as a separator, nor lie below /dev, /proc or /sys, which Deno opens to nobody but who may do everything.
    */
   readonly path: string;
   /**

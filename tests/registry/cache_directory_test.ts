@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { openCacheDirectory } from "../../src/registry/cache_directory.ts";
 import { confined, LEAK_FREE, namesIn, outputOf, TempDirectory } from "./fixtures.ts";
 
@@ -92,3 +92,14 @@ Deno.test("openCacheDirectory() refuses what is not a directory", LEAK_FREE, asy
   await assertRejects(() => openCacheDirectory(directory.at("file", "cache")), Deno.errors.NotADirectory, path);
   assertEquals(await Deno.readTextFile(path), "kept");
 });
+
+Deno.test(
+  "openCacheDirectory() refuses what Deno does not open to workers, and creates nothing",
+  { ignore: Deno.build.os === "windows" },
+  async () => {
+    const path = `/dev/shm/kiln-${crypto.randomUUID()}`;
+    const error = await assertRejects(() => openCacheDirectory(path), TypeError);
+    assertStringIncludes(error.message, `Cannot use the cache directory ${path}: found it below /dev, /proc or /sys`);
+    await assertRejects(() => Deno.lstat(path), Deno.errors.NotFound);
+  },
+);
