@@ -280,7 +280,8 @@ for (const [what, hijack] of Object.entries(HIJACKS)) {
     await withHost({ engineSource: HOSTILE_ENGINE, ...one }, async (host) => {
       const hijacked = await host.precheck(await Pvf.fromCode(script(`{ prepare() { ${hijack} } }`)));
       assertEquals(hijacked.kind, "prepared");
-      assertEquals(await executed(host, "{ run: () => 'honest' }"), "honest");
+      // It takes its time, which gives a thread the time to find its file.
+      assertEquals(await executed(host, "{ prepare() { sleep(100); }, run: () => 'honest' }"), "honest");
     });
   });
 }
