@@ -1,5 +1,6 @@
 /** The log that a job's code writes, bounded: the last entries count, since a panic is the last thing that code says. */
 import type { LogSink } from "../engine/engine.ts";
+import { logSize } from "../protocol/log_size.ts";
 import { MAX_LOG_ENTRIES, MAX_LOG_TARGET_BYTES, MAX_MESSAGE_BYTES, type WireLogEntry } from "../protocol/messages.ts";
 import { clip } from "./clip.ts";
 
@@ -22,11 +23,11 @@ export class JobLog implements LogSink {
       message: clip(message, MAX_MESSAGE_BYTES),
     };
     this.#entries.push(entry);
-    this.#bytes += sizeOf(entry);
+    this.#bytes += logSize([entry]);
     while (this.#bytes > this.#maxBytes || this.#entries.length > MAX_LOG_ENTRIES) {
       const oldest = this.#entries.shift();
       if (!oldest) return;
-      this.#bytes -= sizeOf(oldest);
+      this.#bytes -= logSize([oldest]);
       this.#dropped++;
     }
   }
@@ -40,9 +41,4 @@ export class JobLog implements LogSink {
   get dropped(): number {
     return this.#dropped;
   }
-}
-
-/** At most three bytes of UTF-8 stand for one UTF-16 unit. */
-function sizeOf(entry: WireLogEntry): number {
-  return 3 * (entry.target.length + entry.message.length);
 }

@@ -81,10 +81,8 @@ export async function exchangeJob<Q extends Numbered & { limits: JobLimits }, A 
 /** A job is condemned for this, so the account has to be one that condemns it. */
 function broken({ limit, used }: LastWords, limits: JobLimits): JobExchange<never> {
   if (used > limits[limit]) return { kind: "limit-broken", limit, used };
-  return {
-    kind: "malformed-answer",
-    message: `The job was ended for its ${limit}: ${used} used, ${limits[limit]} allowed`,
-  };
+  const message = `The job was ended for its ${limit}: ${used} used, ${limits[limit]} allowed`;
+  return { kind: "malformed-answer", message };
 }
 
 async function converse<Q extends Numbered, R extends { message: Numbered }>(
@@ -150,7 +148,7 @@ async function explain<T>(
   if (unsent !== undefined) {
     return { kind: "unreachable", message: `The worker did not take the request (${unsent}). ${message}` };
   }
-  return { kind: isOutOfMemory(message) ? "out-of-memory" : "died", message };
+  return { kind: isOutOfMemory(await worker.exited, message) ? "out-of-memory" : "died", message };
 }
 
 /** Resolves when the request was not taken and, some time after that, nothing else has told why. */
@@ -163,9 +161,12 @@ async function refusal(sent: Promise<string | undefined>, answer: Promise<unknow
   return { unsent };
 }
 
+/** The status that a wrapper around a process ends with when that traps. */
+const TRAPPED = 128 + 5;
+
 /** V8's own words, at the end of which it traps. */
-function isOutOfMemory(end: string): boolean {
-  return end.includes("SIGTRAP") && end.includes("out of memory");
+function isOutOfMemory({ signal, code }: Deno.CommandStatus, message: string): boolean {
+  return (signal === "SIGTRAP" || code === TRAPPED) && message.includes("out of memory");
 }
 
 /** Something that is over when the time is up or the signal says so. */

@@ -11,6 +11,7 @@ import {
   type WireLogEntry,
   type WorkerExecuteError,
 } from "../protocol/messages.ts";
+import { logSize } from "../protocol/log_size.ts";
 import { ARTIFACT } from "../protocol/worker_files.ts";
 import { exchangeJob, type JobExchange } from "./exchange.ts";
 import { IdleWorker } from "./idle_worker.ts";
@@ -94,6 +95,10 @@ async function execute(worker: WorkerProcess, job: ExecuteJob, signal: AbortSign
   if (cpuTimeMs > limits.cpuTimeMs) {
     const breach = { limit: "cpuTimeMs", used: cpuTimeMs } as const;
     return invalid("hard-timeout", describeBreach(breach, limits), readLog(answer.log));
+  }
+  const logBytes = logSize(answer.log);
+  if (logBytes > limits.logBytes) {
+    return possiblyInvalid("malformed-answer", `The log has ${logBytes} bytes, at most ${limits.logBytes} wanted`);
   }
   const outputBytes = answer.result.kind === "valid" ? answer.result.result.length : 0;
   if (outputBytes > limits.outputBytes) {

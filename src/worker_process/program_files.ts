@@ -40,6 +40,7 @@ import enginePvfWasmTypes from "../engine/pvf/wasm_types.ts" with { type: "text"
 import enginePvfZstd from "../engine/pvf/zstd.ts" with { type: "text" };
 import protocolFrame from "../protocol/frame.ts" with { type: "text" };
 import protocolJobLimits from "../protocol/job_limits.ts" with { type: "text" };
+import protocolLogSize from "../protocol/log_size.ts" with { type: "text" };
 import protocolMessages from "../protocol/messages.ts" with { type: "text" };
 import protocolScale from "../protocol/scale.ts" with { type: "text" };
 import protocolValidationData from "../protocol/validation_data.ts" with { type: "text" };
@@ -98,6 +99,7 @@ export const PROGRAM_FILES: Readonly<Record<string, string>> = {
   "engine/pvf/zstd.ts": enginePvfZstd,
   "protocol/frame.ts": protocolFrame,
   "protocol/job_limits.ts": protocolJobLimits,
+  "protocol/log_size.ts": protocolLogSize,
   "protocol/messages.ts": protocolMessages,
   "protocol/scale.ts": protocolScale,
   "protocol/validation_data.ts": protocolValidationData,

@@ -18,7 +18,7 @@ import { withHost } from "./with_host.ts";
 const NO_PARAMS = new Uint8Array();
 
 /** What a preparation that must not succeed is called: the one place that has to change with the names. */
-const CALLED = { unfit: "rename-tmp-file", malformed: "io-error", uncleared: "clear-worker-dir" } as const;
+const CALLED = { unfit: "rename-tmp-file", malformed: "malformed-answer", uncleared: "clear-worker-dir" } as const;
 
 async function checksum(path: string): Promise<string> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", await Deno.readFile(path))).toHex();

@@ -5,6 +5,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { ExecuteOutcome } from "../../src/execute_outcome.ts";
 import type { PrecheckOutcome } from "../../src/precheck_outcome.ts";
+import { encodeFrame } from "../../src/protocol/frame.ts";
+import { EXECUTE_RESPONSE } from "../../src/protocol/messages.ts";
 import { Pvf } from "../../src/pvf.ts";
 import type { WorkerLimits } from "../../src/worker_limits.ts";
 import { processesWith } from "./processes.ts";
@@ -173,6 +175,32 @@ Deno.test("an execution that gives back more than it may is invalid for output-l
   assert(executed?.kind === "invalid", JSON.stringify(executed));
   assertEquals(executed.reason, "output-limit");
   assertMatch(executed.message, /The result has 1001 bytes, at most 1000 allowed/);
+});
+
+Deno.test("a worker that tells a longer log than it may is not believed", async () => {
+  const log = Array(10).fill({ level: 3, target: "t", message: "x".repeat(100) });
+  const response = {
+    cpuTimeUs: 0,
+    log,
+    logDropped: 0,
+    result: { kind: "failed", error: "trap", message: "" },
+  } as const;
+  const frame = encodeFrame(EXECUTE_RESPONSE, { ...response, requestId: 0 });
+  const { executed } = await outcomesOf(`{
+    run() {
+      const write = Deno.stdout.writeSync.bind(Deno.stdout);
+      Deno.stdout.writeSync = (honest) => {
+        const frame = new Uint8Array([${frame}]);
+        frame.set(honest.subarray(5, 9), 5);
+        write(frame);
+        return honest.length;
+      };
+      return "";
+    }
+  }`);
+  assert(executed?.kind === "possibly-invalid", JSON.stringify(executed));
+  assertEquals(executed.reason, "malformed-answer");
+  assertMatch(executed.message, /The log has 3030 bytes, at most 300 wanted/);
 });
 
 Deno.test("of a log that is longer than it may be, the end is kept and the rest is counted", async () => {

@@ -113,8 +113,8 @@ Deno.test("a prepare job ends with ClearWorkerDir when the directory cannot be c
 });
 
 Deno.test("a prepare job is TimedOut when it used more CPU time than it may", async () => {
-  const burn = "{ prepare() { burn(300); } }";
-  const outcome = await prepare(burn, { timeoutMs: 150 });
+  const burn = "{ prepare() { burn(1_200); } }";
+  const outcome = await prepare(burn, { timeoutMs: 600 });
   assert(outcome.kind === "timed-out", outcome.kind);
   assertStringIncludes(outcome.message, "CPU time");
 });
