@@ -31,11 +31,19 @@ export const JSON_REPORT: Report = {
   unreadable: (file, { reason, message }) => JSON.stringify({ file, kind: "unreadable", reason, message, log: [] }),
 };
 
+/**
+ * A text from outside for people's terminals: what could move the cursor, change colours or hide what follows is written out. Only
+ * lines stay lines.
+ */
+function shown(text: string): string {
+  return text.replace(/(?![\n\t])[\p{Cc}\p{Cf}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
+}
+
 /** Text for people. */
 export const TEXT_REPORT: Report = {
   precheck(file, outcome) {
     if (outcome.kind === "failed") {
-      return [`failed  ${file}`, `  ${outcome.error.kind}: ${outcome.error.message}`].join("\n");
+      return [`failed  ${file}`, `  ${outcome.error.kind}: ${shown(outcome.error.message)}`].join("\n");
     }
     return [
       `prepared  ${file}`,
@@ -48,7 +56,7 @@ export const TEXT_REPORT: Report = {
   },
   execution(file, outcome) {
     if (outcome.kind !== "valid") {
-      return [`${outcome.kind}  ${file}`, `  ${outcome.reason}: ${outcome.message}`].join("\n");
+      return [`${outcome.kind}  ${file}`, `  ${outcome.reason}: ${shown(outcome.message)}`].join("\n");
     }
     const { cpuTimeMs, wallTimeMs, peakMemoryPages, result } = outcome;
     return [
@@ -57,7 +65,7 @@ export const TEXT_REPORT: Report = {
       `  result of ${bytes(result.length)}: ${shortened(`0x${result.toHex()}`)}`,
     ].join("\n");
   },
-  unreadable: (file, { message }) => [`unreadable  ${file}`, `  ${message}`].join("\n"),
+  unreadable: (file, { message }) => [`unreadable  ${file}`, `  ${shown(message)}`].join("\n"),
 };
 
 function bytes(count: number): string {
