@@ -52,6 +52,7 @@ async function run({ outer, denoPath, directoryPath, outsideFile }: OuterProbeOp
       denoPath,
       args: ["run", ...flags, "--allow-all", program, outsideFile],
       directory: directory.realPath,
+      canWrite: true,
       bounds: outer.bounds,
     });
     const env = workerEnvironment();

@@ -11,6 +11,7 @@ import {
 } from "./security.ts";
 import { WorkerProgram } from "./worker_process/program.ts";
 import { type SpawnEnvironment, SpawnError, spawnWorker } from "./worker_process/spawn.ts";
+import type { WorkerKind } from "./worker_process/worker_kind.ts";
 import probeEngine from "./worker_process/security_probe.ts" with { type: "text" };
 
 /** What probing needs: what a host starts its workers with, but for the program. */
@@ -27,25 +28,25 @@ export interface ProbeOptions {
 /** The probe runs no WebAssembly but the crypto module. */
 const PROBE_PAGES = 4_096;
 
-/** What the probe writes; its own capabilities would take less. */
-const REPORT_FILE = "security-report.json";
-const MAX_REPORT_BYTES = 64 * 1024;
+type InnerCapability = Exclude<SecurityCapability, keyof OuterFindings>;
+type InnerFindings = Pick<SecurityFindings, InnerCapability>;
 
 /** The capabilities that a worker finds by itself. */
-const FROM_INSIDE = CAPABILITIES.filter((each) => each !== "canIsolateSystem" && each !== "canBoundResources");
-
-type InnerFindings = Omit<SecurityFindings, keyof OuterFindings>;
+const FROM_INSIDE = CAPABILITIES.filter((each): each is InnerCapability =>
+  each !== "canIsolateSystem" && each !== "canBoundResources"
+);
 
 /**
- * Starts one worker exactly as a host does, lets it try what a worker must not do, and says what came of it; and then the same of the
- * outer sandbox, with a process that Deno lets do everything. A worker that cannot be started has no capability. Rejects with the
- * signal's reason, and if the probe's program cannot be written or deleted.
+ * Starts a worker of each kind exactly as a host does, lets it try what a worker must not do, and says what came of it; and then the
+ * same of the outer sandbox, with a process that Deno lets do everything. Where a worker cannot be started there is no capability.
+ * Rejects with the signal's reason, and if the probe's program cannot be written or deleted.
  */
 export async function probeSecurity(options: ProbeOptions): Promise<SecurityReport> {
   const program = await WorkerProgram.write(options.programPath, probeEngine);
   try {
     const environment = { ...options.environment, mainPath: program.mainPath };
-    const inner = await probe(environment, options.signal);
+    const probed = await Promise.all(KINDS.map((kind) => probe(environment, kind, options.signal)));
+    const inner = findings((capability) => inAll(probed.map((found) => found[capability])));
     const outer = await probeOuter(environment, options.outerMissing);
     options.signal.throwIfAborted();
     return assess({ ...inner, ...outer }, options.secureMode);
@@ -67,15 +68,20 @@ async function probeOuter(
   });
 }
 
-async function probe(environment: SpawnEnvironment, signal: AbortSignal): Promise<InnerFindings> {
+/** They are not given the same grants. */
+const KINDS: readonly WorkerKind[] = ["prepare-worker", "execute-worker"];
+
+/** What holds in every kind of worker holds. */
+function inAll(found: SecurityFinding[]): SecurityFinding {
+  const lacking = found.find(({ fault }) => fault !== undefined);
+  return lacking ?? { tried: [...new Set(found.flatMap(({ tried }) => tried))], fault: undefined };
+}
+
+async function probe(environment: SpawnEnvironment, kind: WorkerKind, signal: AbortSignal): Promise<InnerFindings> {
   try {
-    const idle = await spawnWorker(environment, "execute-worker", PROBE_PAGES, signal);
-    const worker = idle.take();
-    try {
-      return decode(await readReport(worker.directory.file(REPORT_FILE)));
-    } finally {
-      await worker.retire();
-    }
+    const worker = (await spawnWorker(environment, kind, PROBE_PAGES, signal)).take();
+    await worker.retire();
+    return decode(readReport(worker.errors));
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof SpawnError || error instanceof ReportError)) throw error;
@@ -86,14 +92,12 @@ async function probe(environment: SpawnEnvironment, signal: AbortSignal): Promis
 /** The probe's report could not be had. */
 class ReportError extends Error {}
 
-/** A worker whose sandbox does not hold may have left anything there. */
-async function readReport(path: string): Promise<unknown> {
+/** The report is the last thing that a probe says. */
+function readReport(errors: string): unknown {
   try {
-    const { isFile, size } = await Deno.lstat(path);
-    if (!isFile || size > MAX_REPORT_BYTES) throw new TypeError(`found ${size} bytes, a file of a report wanted`);
-    return JSON.parse(await Deno.readTextFile(path));
+    return JSON.parse(errors.split("\n").at(-1) ?? "");
   } catch (error) {
-    throw new ReportError("the probe left no report", { cause: error });
+    throw new ReportError("the probe gave no report", { cause: error });
   }
 }
 
@@ -107,6 +111,6 @@ function decode(report: unknown): InnerFindings {
   });
 }
 
-function findings(find: (capability: SecurityCapability) => SecurityFinding): InnerFindings {
+function findings(find: (capability: InnerCapability) => SecurityFinding): InnerFindings {
   return Object.fromEntries(FROM_INSIDE.map((each) => [each, find(each)])) as unknown as InnerFindings;
 }

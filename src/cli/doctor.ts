@@ -4,8 +4,8 @@ import type { SecurityCapability, SecurityCheck, SecurityReport } from "../secur
 
 /** What a worker cannot do, or what happens to it, in a few words each. */
 const TITLES: Readonly<Record<SecurityCapability, string>> = {
-  canConfineReads: "reads its own directory only",
-  canConfineWrites: "writes its own directory only",
+  canConfineReads: "reads no file but its own",
+  canConfineWrites: "writes no file but its own",
   canDenyNetwork: "has no network",
   canDenyProcesses: "starts and signals no process",
   canDenyEnvironment: "sees no environment",

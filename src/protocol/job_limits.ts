@@ -15,7 +15,7 @@ export interface JobLimits {
   outputBytes: number;
   /** The text of the code's own log, in bytes. What is over it is dropped, oldest first. */
   logBytes: number;
-  /** Entries of every kind in the worker's directory, at any depth. */
+  /** Entries of every kind in the worker's directory, at any depth. Only a preparation can make any. */
   directoryFiles: number;
   /** The length of all files there together, in bytes. */
   directoryBytes: number;
@@ -32,8 +32,8 @@ export const jobLimits: Codec<JobLimits> = struct<JobLimits>({
   directoryBytes: u64,
 });
 
-/** The limits that the watchdog watches, in the order in which it is given them. */
-export const WATCHED_LIMITS = ["cpuTimeMs", "processMemoryBytes", "directoryFiles", "directoryBytes"] as const;
+/** The limits that the watchdog watches, in the order in which it is given them. The others are the host's to watch. */
+export const WATCHED_LIMITS = ["cpuTimeMs", "processMemoryBytes"] as const;
 
 /** A limit that the watchdog watches. */
 export type WatchedLimit = typeof WATCHED_LIMITS[number];

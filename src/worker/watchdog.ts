@@ -1,13 +1,12 @@
 /**
- * The watchdog of a worker process: a thread that ends the process when a job takes more CPU time, memory or room in its directory
- * than it may, and when the host is gone. WebAssembly cannot reach the thread, however busy it keeps the main one. JavaScript could,
+ * The watchdog of a worker process: a thread that ends the process when a job takes more CPU time or memory than it may, and when the
+ * host is gone. WebAssembly cannot reach the thread, however busy it keeps the main one. JavaScript could,
  * which is one reason for the host to keep its own watch, by wall-clock time.
  */
 import { encodeFrame } from "../protocol/frame.ts";
 import { WATCHED_LIMITS } from "../protocol/job_limits.ts";
 import { type ExecuteRequest, LAST_WORDS } from "../protocol/messages.ts";
 import { startCpuClock } from "./cpu_clock.ts";
-import { directoryUsage } from "./directory_usage.ts";
 import { LAYOUT, type WatchdogSettings, watchdogThread } from "./watchdog_thread.ts";
 
 /** How long the watchdog sleeps between two looks at a job, and so how late it may be, in milliseconds. */
@@ -55,7 +54,6 @@ export class Watchdog {
     this.#frame = new Uint8Array(memory, LAYOUT.frameAt);
     const settings = {
       hostPid,
-      directory: Deno.cwd(),
       pollMs: POLL_MS,
       slackMs: SLACK_MS,
       idlePollMs: IDLE_POLL_MS,
@@ -109,7 +107,6 @@ function lastWords({ requestId }: Pick<WatchedJob, "requestId">): Uint8Array {
 
 /** The thread's program as a URL, which needs neither a file nor a permission. */
 function threadUrl(settings: WatchdogSettings): string {
-  const gauges = `{ startCpuClock: ${startCpuClock}, directoryUsage: ${directoryUsage} }`;
-  const program = `(${watchdogThread})(${gauges}, ${JSON.stringify(settings)});`;
+  const program = `(${watchdogThread})(${startCpuClock}, ${JSON.stringify(settings)});`;
   return `data:text/javascript,${encodeURIComponent(program)}`;
 }

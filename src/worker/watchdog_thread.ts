@@ -3,14 +3,11 @@
  * a thread that imports nothing costs the least.
  */
 import type { startCpuClock } from "./cpu_clock.ts";
-import type { directoryUsage } from "./directory_usage.ts";
 
 /** What the thread is told at its start. */
 export interface WatchdogSettings {
   /** The process whose child the worker is. */
   readonly hostPid: number;
-  /** The worker's directory, by an absolute path: a job may change the current one. */
-  readonly directory: string;
   /** How long the thread sleeps between two looks at a job, in milliseconds. */
   readonly pollMs: number;
   /** The same between jobs. */
@@ -20,12 +17,6 @@ export interface WatchdogSettings {
   /** How much more CPU time than its limit a job may take before it is ended, in milliseconds. */
   readonly slackMs: number;
   readonly layout: typeof LAYOUT;
-}
-
-/** What the thread looks with. */
-export interface Gauges {
-  readonly startCpuClock: typeof startCpuClock;
-  readonly directoryUsage: typeof directoryUsage;
 }
 
 /**
@@ -40,14 +31,14 @@ export const LAYOUT = {
   watching: 0,
   job: 1,
   limitsAt: 8,
-  frameAt: 40,
+  frameAt: 24,
   idle: 0,
   ending: -1,
 } as const;
 
 /** The program. Its text is all that the thread is given: it must not name anything from outside of itself. */
-export function watchdogThread({ startCpuClock, directoryUsage }: Gauges, settings: WatchdogSettings): void {
-  const { hostPid, directory, pollMs, slackMs, idlePollMs, idleCpuMs, layout } = settings;
+export function watchdogThread(startClock: typeof startCpuClock, settings: WatchdogSettings): void {
+  const { hostPid, pollMs, slackMs, idlePollMs, idleCpuMs, layout } = settings;
 
   function watch(memory: SharedArrayBuffer): void {
     const words = new Int32Array(memory, 0, layout.limitsAt / 4);
@@ -62,7 +53,7 @@ export function watchdogThread({ startCpuClock, directoryUsage }: Gauges, settin
 
   /** A job that is over before the first look costs none. */
   function watchJob(memory: SharedArrayBuffer, words: Int32Array<SharedArrayBuffer>, job: number): void {
-    const cpuTimeUs = startCpuClock();
+    const cpuTimeUs = startClock();
     const limits = limitsIn(memory);
     limits[0] = (limits[0] ?? 0) + slackMs;
     while (Atomics.wait(words, layout.job, job, pollMs) === "timed-out") {
@@ -79,7 +70,7 @@ export function watchdogThread({ startCpuClock, directoryUsage }: Gauges, settin
    * that keeps the process from ending. Nobody waits for words, so it ends without any.
    */
   function watchIdle(memory: SharedArrayBuffer, words: Int32Array<SharedArrayBuffer>): void {
-    const cpuTimeUs = startCpuClock();
+    const cpuTimeUs = startClock();
     const limits = limitsIn(memory);
     limits[0] = idleCpuMs;
     while (Atomics.wait(words, layout.job, layout.idle, idlePollMs) === "timed-out") {
@@ -89,13 +80,12 @@ export function watchdogThread({ startCpuClock, directoryUsage }: Gauges, settin
 
   /** In the order of `WATCHED_LIMITS`, which is also that of what is used. */
   function limitsIn(memory: SharedArrayBuffer): number[] {
-    return Array.from(new Float64Array(memory, layout.limitsAt, 4));
+    return Array.from(new Float64Array(memory, layout.limitsAt, 2));
   }
 
   /** Which limit is broken, none being -1, and by what. */
   function broken(limits: number[], cpuTimeUs: () => number): { which: number; used: number } {
-    const { files, bytes } = directoryUsage(directory, limits[2] ?? 0);
-    const used = [Math.ceil(cpuTimeUs() / 1000), Deno.memoryUsage().rss, files, bytes];
+    const used = [Math.ceil(cpuTimeUs() / 1000), Deno.memoryUsage().rss];
     const which = used.findIndex((value, index) => value > (limits[index] ?? 0));
     return { which, used: used[which] ?? 0 };
   }

@@ -119,12 +119,10 @@ async function clear(worker: WorkerProcess, limits: JobLimits): Promise<ExecuteJ
   }
 }
 
-/** Whose fault a broken limit is: CPU time is the job's alone, memory and disk may have been taken by what the process does besides. */
+/** Whose fault a broken limit is: CPU time is the job's alone, memory may have been taken by what the process does besides. */
 const BREACHES: Record<WatchedLimit, (message: string) => ExecuteJobOutcome> = {
   cpuTimeMs: (message) => invalid("hard-timeout", message),
   processMemoryBytes: (message) => possiblyInvalid("memory-limit", message),
-  directoryFiles: (message) => possiblyInvalid("directory-limit", message),
-  directoryBytes: (message) => possiblyInvalid("directory-limit", message),
 };
 
 /** Most of these ends are ambiguous: the job may be to blame for them, and so may the machine. */

@@ -22,8 +22,6 @@ export function wallClockLimitMs(timeoutMs: number): number {
 const COUNTED: Readonly<Record<WatchedLimit, readonly [unit: string, what: string]>> = {
   cpuTimeMs: ["ms", "of CPU time"],
   processMemoryBytes: ["bytes", "of memory in the worker's process"],
-  directoryFiles: ["entries", "in the worker's directory"],
-  directoryBytes: ["bytes", "in the worker's directory"],
 };
 
 /** Says of a job what it took and what it may have taken. */

@@ -19,8 +19,9 @@ export interface OuterCommand {
   readonly args: readonly string[];
   /** The directory with the program, which can be read there. */
   readonly programDirectory?: string;
-  /** The directory that can be written there, and the current one. */
+  /** The directory that the process is in, and whether it can write there. */
   readonly directory: string;
+  readonly canWrite: boolean;
   /** What the kernel lets the process have. */
   readonly bounds: OuterBounds;
 }
@@ -77,7 +78,13 @@ export class OuterSandbox {
    */
   static async open(paths: OuterSandboxPaths, denoPath: string, directory: string): Promise<OuterSandbox> {
     await assertMayRun(paths.bubblewrapPath);
-    const trial = { denoPath, args: ["--version"], directory, bounds: { dataBytes: 2 ** 30, fileBytes: 2 ** 20 } };
+    const trial = {
+      denoPath,
+      args: ["--version"],
+      directory,
+      canWrite: false,
+      bounds: { dataBytes: 2 ** 30, fileBytes: 2 ** 20 },
+    };
     const failure = await tryOut(new OuterSandbox(paths, undefined).command(trial));
     if (failure === undefined) return new OuterSandbox(paths, undefined);
     const unbounded = new OuterSandbox(paths, `"${paths.prlimitPath}" cannot be run: ${failure}`);
@@ -97,7 +104,7 @@ export class OuterSandbox {
     };
   }
 
-  #namespaces({ denoPath, programDirectory, directory }: OuterCommand): string[] {
+  #namespaces({ denoPath, programDirectory, directory, canWrite }: OuterCommand): string[] {
     const readable = [denoPath, ...(programDirectory === undefined ? [] : [programDirectory])];
     return [
       "--unshare-all",
@@ -117,7 +124,7 @@ export class OuterSandbox {
       ...LIBRARIES.flatMap((path) => ["--ro-bind-try", path, path]),
       ...(this.unbounded === undefined ? ["--ro-bind", this.#paths.prlimitPath, this.#paths.prlimitPath] : []),
       ...readable.flatMap((path) => ["--ro-bind", path, path]),
-      "--bind",
+      canWrite ? "--bind" : "--ro-bind",
       directory,
       directory,
       // What holds the mounts together would be room in the machine's memory.

@@ -7,6 +7,7 @@ import type { ArtifactFile } from "../registry/artifact.ts";
 import { exchangeJob } from "./exchange.ts";
 import { IdleWorker } from "./idle_worker.ts";
 import { describeBreach } from "./limits.ts";
+import { watchDirectory } from "./watch_directory.ts";
 import { DirectoryLimitError } from "./worker_dir.ts";
 import type { WorkerProcess } from "./worker_process.ts";
 
@@ -73,7 +74,14 @@ async function attempt(
   }
   const { limits } = job;
   const request = { kind: PREPARE_REQUEST, message: { ...job, requestId: worker.nextRequestId() } };
-  const exchanged = await exchangeJob(worker, request, PREPARE_RESPONSE, { timeoutMs: limits.wallTimeMs, signal });
+  using watch = watchDirectory(worker.directory, limits);
+  const exchanging = exchangeJob(worker, request, PREPARE_RESPONSE, { timeoutMs: limits.wallTimeMs, signal });
+  const exchanged = await Promise.race([exchanging, watch.broken]);
+  if (exchanged.kind === "directory-limit") {
+    // The worker's end, which follows, also ends the exchange. Nobody wants to know how.
+    exchanging.catch(() => {});
+    return exchanged;
+  }
   if (exchanged.kind === "limit-broken") return breach(exchanged, limits);
   if (exchanged.kind === "died") return { kind: "job-died", message: exchanged.message };
   if (exchanged.kind !== "answered") return exchanged;
@@ -83,8 +91,6 @@ async function attempt(
 const BREACHES = {
   cpuTimeMs: "timed-out",
   processMemoryBytes: "out-of-memory",
-  directoryFiles: "directory-limit",
-  directoryBytes: "directory-limit",
 } as const;
 
 function breach(broken: { limit: WatchedLimit; used: number }, limits: JobLimits): PrepareJobOutcome {

@@ -49,7 +49,6 @@ import protocolWorkerFiles from "../protocol/worker_files.ts" with { type: "text
 import workerArtifactFile from "../worker/artifact_file.ts" with { type: "text" };
 import workerClip from "../worker/clip.ts" with { type: "text" };
 import workerCpuClock from "../worker/cpu_clock.ts" with { type: "text" };
-import workerDirectoryUsage from "../worker/directory_usage.ts" with { type: "text" };
 import workerEngine from "../worker/engine.ts" with { type: "text" };
 import workerExecute from "../worker/execute.ts" with { type: "text" };
 import workerJobLog from "../worker/job_log.ts" with { type: "text" };
@@ -108,7 +107,6 @@ export const PROGRAM_FILES: Readonly<Record<string, string>> = {
   "worker/artifact_file.ts": workerArtifactFile,
   "worker/clip.ts": workerClip,
   "worker/cpu_clock.ts": workerCpuClock,
-  "worker/directory_usage.ts": workerDirectoryUsage,
   "worker/engine.ts": workerEngine,
   "worker/execute.ts": workerExecute,
   "worker/job_log.ts": workerJobLog,

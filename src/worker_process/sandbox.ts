@@ -1,5 +1,5 @@
 /**
- * The walls around a worker process: Deno's permissions and V8's limits. A worker reads and writes its own directory and nothing else.
+ * The walls around a worker process: Deno's permissions and V8's limits. A worker reads or writes its own directory and nothing else.
  * Each flag closes a hole that was found by trying; none is there for show.
  */
 import { type OuterBounds, type OuterSandbox, programDirectoryOf } from "./outer_sandbox.ts";
@@ -43,7 +43,7 @@ export function workerCommand(command: WorkerCommand): Deno.Command {
     "--quiet",
     "--no-prompt",
     ...isolationFlags(),
-    ...permissionFlags(command.directory),
+    ...permissionFlags(command),
     `--v8-flags=${v8Flags(command.maxMemoryPages)}`,
     command.mainPath,
     command.kind,
@@ -61,10 +61,11 @@ export function workerCommand(command: WorkerCommand): Deno.Command {
 }
 
 function wrapped(command: WorkerCommand, args: string[]): { path: string; args: string[] } {
-  const { denoPath, directory, mainPath, outer } = command;
+  const { denoPath, kind, directory, mainPath, outer } = command;
   if (!outer) return { path: denoPath, args };
   const programDirectory = programDirectoryOf(mainPath);
-  return outer.sandbox.command({ denoPath, args, programDirectory, directory, bounds: outer.bounds });
+  const canWrite = kind === "prepare-worker";
+  return outer.sandbox.command({ denoPath, args, programDirectory, directory, canWrite, bounds: outer.bounds });
 }
 
 /** Nothing is looked up, fetched, compiled or cached besides the program itself. */
@@ -81,11 +82,16 @@ function isolationFlags(): string[] {
   ];
 }
 
-/** The two scoped grants are the whole sandbox; the denials say what is meant where a worker asks. */
-function permissionFlags(directory: string): string[] {
+/**
+ * The one scoped grant is the whole sandbox; the denials say what is meant where a worker asks. No worker may both read and write in
+ * one place: there `node:wasi` makes symbolic links to anywhere, which Deno follows, and `node:sqlite` deletes what a journal names.
+ * Preparing takes code from the host and writes an artifact; executing reads one.
+ */
+function permissionFlags({ kind, directory }: WorkerCommand): string[] {
   return [
-    `--allow-read=${directory}`,
-    `--allow-write=${directory}`,
+    ...kind === "prepare-worker"
+      ? ["--deny-read", `--allow-write=${directory}`]
+      : [`--allow-read=${directory}`, "--deny-write"],
     "--deny-net",
     "--deny-env",
     "--deny-sys",
@@ -109,6 +115,8 @@ export function workerEnvironment(): Record<string, string> {
     DENO_NO_UPDATE_CHECK: "1",
     DENO_DISABLE_NODE_SHIM: "1",
     DENO_NO_PACKAGE_JSON: "1",
+    // No permission governs the graphics processor, whose drivers keep caches in the user's home: there is none.
+    DENO_WEBGPU_BACKEND: "none",
     NO_COLOR: "1",
   };
 }

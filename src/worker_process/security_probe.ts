@@ -1,7 +1,7 @@
 /**
  * The engine of the worker that probes the sandbox. It is imported as text, and runs where engines run: inside. When it is loaded, and
- * so before the worker says that it is ready, it tries what a worker must not do and writes what came of it into the worker's
- * directory. Nothing that it tries would leave this machine or change anything on it, even if it were let through.
+ * so before the worker says that it is ready, it tries what a worker must not do and writes what came of it to its standard error: not
+ * every worker may write a file. Nothing that it tries would leave this machine or change anything on it, even if it were let through.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 
@@ -62,6 +62,15 @@ const ATTEMPTS: Record<string, Record<string, [Attempt, Refusal?]>> = {
     "read a file by node:fs": [() => readFileSync(program)],
     "read a file by fetch": [() => fetch(program)],
     "read a file by import": [() => imported(`${program}?probe`, "text")],
+    "read what it has written": [() => {
+      // Where both can be, links and journals lead out.
+      Deno.writeTextFileSync("written", "");
+      try {
+        Deno.readTextFileSync("written");
+      } finally {
+        Deno.removeSync("written");
+      }
+    }],
     "list a directory": [() => Array.from(Deno.readDirSync(".."))],
     "read /etc/passwd": [() => Deno.readFileSync("/etc/passwd")],
     "read /proc/self/environ": [() => Deno.readFileSync("/proc/self/environ")],
@@ -168,7 +177,7 @@ const findings: Record<string, Finding> = {
 for (const [capability, attempts] of Object.entries(ATTEMPTS)) {
   findings[capability] = { tried: Object.keys(attempts), fault: await firstFault(attempts) ?? null };
 }
-Deno.writeTextFileSync("security-report.json", JSON.stringify(findings));
+Deno.stderr.writeSync(new TextEncoder().encode(JSON.stringify(findings)));
 
 /** There is no work here. */
 export const engine = {};

@@ -1,4 +1,4 @@
-/** One worker's directory: the only place that it can read and write. */
+/** One worker's directory: the only place that it can read, or write, as its kind is. */
 import { join } from "@std/path";
 import type { JobLimits } from "../protocol/job_limits.ts";
 import { removeTree } from "../registry/remove_tree.ts";
@@ -34,6 +34,11 @@ export class WorkerDir {
     return join(this.path, name);
   }
 
+  /** Throws {@linkcode DirectoryLimitError} if there is more in it than there may be. */
+  async check(limits: DirectoryLimits): Promise<void> {
+    await countTree(this.path, counter(limits));
+  }
+
   /**
    * Deletes what is in it, while its worker is idle. A directory that is gone is an error: its worker has no place to work in any more.
    * Throws {@linkcode DirectoryLimitError} as soon as more is found than there may be.
@@ -42,6 +47,7 @@ export class WorkerDir {
     const count = counter(limits);
     for await (const { name, isDirectory } of Deno.readDir(this.path)) {
       if (isDirectory) {
+        count(0);
         await countTree(this.file(name), count);
         await this.#removeDirectory(name);
       } else {
@@ -78,26 +84,25 @@ function counter({ directoryFiles, directoryBytes }: DirectoryLimits): (bytes: n
     total += bytes;
     if (++files <= directoryFiles && total <= directoryBytes) return;
     throw new DirectoryLimitError(
-      `The job left more than it may in the worker's directory: found ${files} entries with ${total} bytes so far, ` +
+      `There is more in the worker's directory than there may be: found ${files} entries with ${total} bytes so far, ` +
         `at most ${directoryFiles} with ${directoryBytes} allowed`,
     );
   };
 }
 
-/** Counts a directory with everything in it. */
+/** Counts everything in a directory. */
 async function countTree(root: string, count: (bytes: number) => void): Promise<void> {
   const unvisited = [root];
   for (let path = unvisited.pop(); path !== undefined; path = unvisited.pop()) {
     // Who nests directories by renaming them gets further down than any path leads.
     if (path.length - root.length > MAX_NESTED_LENGTH) {
       throw new DirectoryLimitError(
-        `The job left directories in the worker's directory that are nested deeper than ${MAX_NESTED_LENGTH} characters of a path`,
+        `There are directories in the worker's directory that are nested deeper than ${MAX_NESTED_LENGTH} characters of a path`,
       );
     }
-    count(0);
     for await (const { name, isDirectory } of Deno.readDir(path)) {
+      count(isDirectory ? 0 : (await Deno.lstat(join(path, name))).size);
       if (isDirectory) unvisited.push(join(path, name));
-      else count((await Deno.lstat(join(path, name))).size);
     }
   }
 }

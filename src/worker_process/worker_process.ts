@@ -104,6 +104,11 @@ export class WorkerProcess {
     return this.#output.nextOr(wanted, instead);
   }
 
+  /** The end of what it has written to its standard error. All is there once it is retired. */
+  get errors(): string {
+    return this.#stderr.text;
+  }
+
   /** Ends the worker's input, as a host that is gone does. A worker that is not busy then ends. */
   async endInput(): Promise<void> {
     await this.#input.close();

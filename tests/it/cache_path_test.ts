@@ -76,7 +76,7 @@ const TRY_TO_GET_OUT = `{
       attempt("take " + secret, () => Deno.renameSync(secret, "taken"));
     }
     attempt("write its own", () => Deno.writeTextFileSync("own", "own"));
-    attempt("read its own", () => Deno.readTextFileSync(Deno.cwd() + "/own"));
+    attempt("list its own", () => [...Deno.readDirSync(Deno.cwd())]);
     return JSON.stringify(done);
   },
 }`;
@@ -102,7 +102,7 @@ for (const name of NAMES) {
         assertEquals(dirname(prepared.path), cachePath.replace(/\/$/, ""));
         const outcome = await host.execute(pvf, { params: script(JSON.stringify([...secrets, prepared.path])) });
         assert(outcome.kind === "valid", JSON.stringify(outcome));
-        assertEquals(JSON.parse(new TextDecoder().decode(outcome.result)), ["write its own", "read its own"]);
+        assertEquals(JSON.parse(new TextDecoder().decode(outcome.result)), ["list its own"]);
       } finally {
         await host.close();
       }

@@ -200,24 +200,30 @@ diskTest(
   },
 );
 
-diskTest("a job whose traces cannot be deleted is PossiblyInvalid, and its worker is not used again", async (disk) => {
-  const warnings: string[] = [];
-  await using host = await startOn(disk, { onWarning: (message) => warnings.push(message) });
-  const traces = `{ run() { for (;;) try { Deno.writeTextFileSync("trace", ""); } catch { return "yes"; } } }`;
-  const executing = execute(host, await pvfOf(traces));
-  const directory = await directoryWith("trace", disk);
-  await preparationsOver(disk);
-  {
-    await using _readOnly = await disk.readOnly();
-    const outcome = await executing;
-    assert(outcome.kind === "possibly-invalid", JSON.stringify(outcome));
-    assertEquals(outcome.reason, "could-not-clear-worker-dir");
-    assertStringIncludes(outcome.message, "Read-only file system");
-  }
-  assertEquals(warnings, [`Cannot delete the worker directory "${directory}"`]);
-  assertEquals(processesWith(directory), []);
-  await assertYes(host, await pvfOf(code()));
-});
+diskTest(
+  "a preparation whose traces cannot be deleted fails for that, and its worker is not used again",
+  async (disk) => {
+    const warnings: string[] = [];
+    await using host = await startOn(disk, { onWarning: (message) => warnings.push(message) });
+    const traces = `{
+    prepare() {
+      for (;;) try { Deno.writeTextFileSync("trace", ""); } catch { throw new PrepareFailure("preparation", "yes"); }
+    }
+  }`;
+    const preparing = host.precheck(await pvfOf(traces));
+    const directory = await directoryWith("trace", disk);
+    {
+      await using _readOnly = await disk.readOnly();
+      const outcome = await preparing;
+      assert(outcome.kind === "failed", JSON.stringify(outcome));
+      assertEquals(outcome.error.kind, "clear-worker-dir");
+      assertStringIncludes(outcome.error.message, "Read-only file system");
+    }
+    assertEquals(warnings, [`Cannot delete the worker directory "${directory}"`]);
+    assertEquals(processesWith(directory), []);
+    await assertYes(host, await pvfOf(code()));
+  },
+);
 
 diskTest(
   "a host can be closed while its directory is read-only, and the next one deletes what it left",

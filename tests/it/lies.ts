@@ -145,7 +145,7 @@ export const MESSAGES = {
   },
 } as const satisfies Record<string, Message>;
 
-const LAST: Message = { kind: LAST_WORDS, variants: [[ID, tag("limit", 0, 4), number64("used")]] };
+const LAST: Message = { kind: LAST_WORDS, variants: [[ID, tag("limit", 0, 2), number64("used")]] };
 
 /** Bytes of a frame, whatever its length may be announced as. */
 export function frame(kindTag: number, body: Uint8Array, length = body.length + 1): Uint8Array<ArrayBuffer> {

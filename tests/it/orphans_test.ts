@@ -2,15 +2,13 @@
 import { assertLess } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { toFileUrl } from "@std/path";
+import { BEGIN, hasBegun, isHeldOpen } from "./begun.ts";
 import { hostGrants, resolutionFlags, ROOT } from "./deno_process.ts";
-import { fileExists } from "./lab.ts";
 import { processesWith } from "./processes.ts";
 import { SCRIPT_ENGINE } from "./script_engine.ts";
 
 /** `(module (func (export "run") (loop (br 0))))` */
 const ENDLESS_WASM = "0061736d010000000104016000000302010007070103" + "72756e00000a0901070003400c000b0b";
-
-const BEGIN = `Deno.writeTextFileSync("begun", "");`;
 
 const SPIN = "for (;;);";
 
@@ -32,7 +30,7 @@ const BUSY: Record<string, string> = {
     }
   }`,
   "sleeps": `{ run() { ${BEGIN} Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0); } }`,
-  "writes files": `{ run() { ${BEGIN} ${forever(`Deno.writeTextFileSync("file" + Date.now() % 10, "text");`)} } }`,
+  "writes files": `{ prepare() { ${BEGIN} ${forever(`Deno.writeTextFileSync("file" + Date.now() % 10, "text");`)} } }`,
   "floods its standard error": `{ run() { ${BEGIN} ${forever(`Deno.stderr.writeSync(${JUNK});`)} } }`,
   "waits for asynchronous work": `{ async run() { ${BEGIN} for (;;) await Deno.lstat("."); } }`,
   "listens in on what the watchdog is told": `{
@@ -55,7 +53,7 @@ const BUSY: Record<string, string> = {
     run() {
       Deno.exit = process.exit = () => {};
       addEventListener("unload", () => { ${SPIN} });
-      new Worker("data:text/javascript," + encodeURIComponent('${forever(BEGIN)}'), { type: "module" });
+      new Worker("data:text/javascript," + encodeURIComponent(${JSON.stringify(BEGIN + SPIN)}), { type: "module" });
       return "";
     }
   }`,
@@ -68,7 +66,7 @@ const FLOOD = `{
   run() {
     ${BEGIN}
     for (let isStopped = false; !isStopped;) try { isStopped = Deno.statSync("stopped").isFile; } catch { /* Not yet. */ }
-    Deno.writeTextFileSync("flooding", "");
+    globalThis.flooding = Deno.openSync("stopped");
     ${forever(`Deno.stdout.writeSync(${JUNK});`)}
   }
 }`;
@@ -104,7 +102,7 @@ class DoomedHost implements AsyncDisposable {
       const names = Array.from(Deno.readDirSync(`${this.#directory}/cache`), ({ name }) => name);
       const directories = names.filter((name) => name.startsWith("worker-dir-"));
       const paths = directories.map((name) => `${this.#directory}/cache/${name}`);
-      const busy = paths.find((path) => isFile(`${path}/begun`));
+      const busy = paths.find(hasBegun);
       if (busy !== undefined && this.workers().length > 1) return busy;
     }
     throw new Error("No worker is busy");
@@ -140,14 +138,6 @@ setInterval(() => {}, 60_000);
 `;
 }
 
-function isFile(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
-}
-
 /** No worker, besides one perhaps, is alive a second after this was called. */
 async function assertNoneAlive(host: DoomedHost, but?: number): Promise<void> {
   const start = performance.now();
@@ -172,7 +162,7 @@ Deno.test("a second after its host was killed no worker is alive: one floods its
   const directory = await host.busyDirectory();
   host.stop();
   await Deno.writeTextFile(`${directory}/stopped`, "");
-  await fileExists(`${directory}/flooding`);
+  while (!isHeldOpen(directory, `${directory}/stopped`)) await delay(5);
   await host.kill();
   await assertNoneAlive(host);
 });

@@ -9,6 +9,7 @@ import type { SandboxOptions } from "../../src/sandbox_options.ts";
 import { InsecureError } from "../../src/security.ts";
 import { OuterSandboxError } from "../../src/worker_process/outer_sandbox.ts";
 import { caseParams, caseResult, pvfCode } from "../testdata.ts";
+import { BEGIN, begunDirectories, begunDirectory } from "./begun.ts";
 import { outerTest, PATHS } from "./bubblewrap.ts";
 import { deno, hostGrants, resolutionFlags, ROOT } from "./deno_process.ts";
 import { processesWith } from "./processes.ts";
@@ -82,16 +83,19 @@ outerTest("in bubblewrap, the kernel bounds the memory of a worker without a wat
 });
 
 outerTest("in bubblewrap, the kernel bounds a file that has no name any more", async () => {
-  const outcome = await execute(`{
-    run() {
-      const file = Deno.openSync("file", { write: true, create: true });
-      Deno.removeSync("file");
-      const chunk = new Uint8Array(2 ** 24);
-      for (let written = 0; ; written += file.writeSync(chunk)) if (written > 2 ** 30) return "a GiB";
-    }
-  }`);
-  assert(outcome.kind === "possibly-invalid", JSON.stringify(outcome));
-  assertMatch(outcome.message, /SIGXFSZ|File too large/);
+  await withScriptHost({ sandbox: SANDBOX }, async (host) => {
+    const pvf = await Pvf.fromCode(script(`{
+      prepare() {
+        const file = Deno.openSync("file", { write: true, create: true });
+        Deno.removeSync("file");
+        const chunk = new Uint8Array(2 ** 24);
+        for (let written = 0; written < 2 ** 30;) written += file.writeSync(chunk);
+      }
+    }`));
+    const outcome = await host.precheck(pvf);
+    assert(outcome.kind === "failed", JSON.stringify(outcome));
+    assertMatch(outcome.error.message, /SIGXFSZ|File too large/);
+  });
 });
 
 outerTest("in bubblewrap, a symbolic link to a file outside leads nowhere", async () => {
@@ -100,7 +104,7 @@ outerTest("in bubblewrap, a symbolic link to a file outside leads nowhere", asyn
     await Deno.writeTextFile(`${directory}/secret`, "secret");
     const read = `{
       async run() {
-        Deno.writeTextFileSync("begun", "");
+        ${BEGIN}
         for (;;) {
           try { return Deno.readTextFileSync("link"); } catch (error) {
             if (!String(error).includes("'link'") || Deno.readDirSync(".").some(({ name }) => name === "link")) return String(error);
@@ -112,7 +116,7 @@ outerTest("in bubblewrap, a symbolic link to a file outside leads nowhere", asyn
     for (const [sandbox, wanted] of [[{ outer: "none" }, /^secret$/], [SANDBOX, /No such file/]] as const) {
       await withScriptHost({ sandbox, maxExecuteWorkers: 1 }, async (host, cachePath) => {
         const executing = host.execute(await Pvf.fromCode(script(read)), { params: NO_PARAMS });
-        await Deno.symlink(`${directory}/secret`, `${await begun(cachePath)}/link`);
+        await Deno.symlink(`${directory}/secret`, `${await begunDirectory(cachePath)}/link`);
         const outcome = await executing;
         assert(outcome.kind === "valid", JSON.stringify(outcome));
         assertMatch(new TextDecoder().decode(outcome.result), wanted);
@@ -122,19 +126,6 @@ outerTest("in bubblewrap, a symbolic link to a file outside leads nowhere", asyn
     await Deno.remove(directory, { recursive: true });
   }
 });
-
-/** The directory of the worker whose job has begun. */
-async function begun(cachePath: string): Promise<string> {
-  for (;;) {
-    for (const { name } of Deno.readDirSync(cachePath)) {
-      const path = `${cachePath}/${name}`;
-      if (name.startsWith("worker-dir-") && Array.from(Deno.readDirSync(path)).some((e) => e.name === "begun")) {
-        return path;
-      }
-    }
-    await delay(5);
-  }
-}
 
 /** A host's program with a worker that is busy, stopped or idle and has no watchdog. */
 function doomedHost(cachePath: string): string {
@@ -146,9 +137,9 @@ function doomedHost(cachePath: string): string {
     maxExecuteWorkers: 3,
   };
   const codes = [
-    `{ run() { Deno.writeTextFileSync("begun", ""); ${SPIN} } }`,
+    `{ run() { ${BEGIN} ${SPIN} } }`,
     `{
-    run() { Deno.writeTextFileSync("begun", ""); Deno.kill(Deno.pid, "SIGSTOP"); }
+    run() { ${BEGIN} Deno.kill(Deno.pid, "SIGSTOP"); }
   }`,
   ];
   return `
@@ -169,15 +160,7 @@ outerTest("in bubblewrap, no worker outlives its host by a second, be it without
     const args = ["run", "--no-check", ...resolutionFlags(), ...grants(cachePath), `${directory}/main.ts`];
     const host = new Deno.Command(Deno.execPath(), { args, cwd: ROOT, env: { NO_COLOR: "1" }, stdin: "null" }).spawn();
     const workers = (): number[] => processesWith(`${cachePath}/worker-dir-`);
-    const busy = (): number =>
-      Array.from(Deno.readDirSync(cachePath)).filter(({ name }) => {
-        try {
-          return Deno.statSync(`${cachePath}/${name}/begun`).isFile;
-        } catch {
-          return false;
-        }
-      }).length;
-    for (let tries = 0; busy() < 2; tries++) {
+    for (let tries = 0; begunDirectories(cachePath).length < 2; tries++) {
       assertLess(tries, 1_000, "the workers are not busy");
       await delay(20);
     }

@@ -1,5 +1,6 @@
 /** Every outcome of a prepare job, each provoked by a real fault of a real worker process. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import type { WorkerLimits } from "../../src/worker_limits.ts";
 import { type PrepareJobOutcome, runPrepareJob } from "../../src/worker_process/prepare_job.ts";
 import { IdleWorker } from "../../src/worker_process/idle_worker.ts";
 import { WorkerDir } from "../../src/worker_process/worker_dir.ts";
@@ -7,15 +8,21 @@ import { WorkerProcess } from "../../src/worker_process/worker_process.ts";
 import { fileExists, Lab, NEVER, prepareJob } from "./lab.ts";
 import { processesWith } from "./processes.ts";
 
+interface PrepareSettings {
+  readonly timeoutMs?: number;
+  readonly limits?: Partial<WorkerLimits>;
+  readonly meanwhile?: (directory: string, pid: number) => Promise<void>;
+}
+
 /** Runs one script on a fresh worker; `meanwhile` is called with the worker's directory as the job begins. */
 async function prepare(
   code: string,
-  { timeoutMs, meanwhile }: { timeoutMs?: number; meanwhile?: (directory: string, pid: number) => Promise<void> } = {},
+  { timeoutMs, limits, meanwhile }: PrepareSettings = {},
 ): Promise<PrepareJobOutcome> {
   await using lab = await Lab.open();
   const idle = await lab.spawn("prepare-worker");
   const [directory = ""] = lab.workerDirectories();
-  const job = runPrepareJob(idle, prepareJob(code, timeoutMs), lab.registry, NEVER);
+  const job = runPrepareJob(idle, prepareJob(code, timeoutMs, limits), lab.registry, NEVER);
   await meanwhile?.(directory, processesWith(lab.cachePath)[0] ?? 0);
   const outcome = await job;
   if ("worker" in outcome) await outcome.worker.retire();
@@ -88,8 +95,6 @@ Deno.test("a prepare job ends with CreateTmpFile when the worker's directory is 
 const UNFIT: Record<string, string> = {
   "nothing": "Deno.removeSync(path);",
   "a directory": "Deno.removeSync(path); Deno.mkdirSync(path);",
-  "a file with another name too":
-    `Deno.openSync(path, { write: true }).writeSync(bytes); Deno.linkSync(path, "other");`,
   "a shorter file": "Deno.openSync(path, { write: true }).writeSync(bytes.subarray(1));",
   "a longer file": "const file = Deno.openSync(path, { write: true }); file.writeSync(bytes); file.writeSync(bytes);",
   "other bytes": "Deno.openSync(path, { write: true }).writeSync(bytes.map((byte) => byte ^ 1));",
@@ -225,4 +230,30 @@ Deno.test("an aborted prepare job rejects with the signal's reason, and its work
   assertEquals(await job.catch((error) => error.message), "enough");
   assertEquals(processesWith(lab.cachePath), []);
   assertEquals(lab.workerDirectories(), []);
+});
+
+Deno.test("a prepare job ends with DirectoryLimit when directories are nested too deep", async () => {
+  const outcome = await prepare(`{ prepare() { Deno.mkdirSync("a/".repeat(300), { recursive: true }); } }`, {
+    limits: { directoryFiles: 20_000 },
+  });
+  assert(outcome.kind === "directory-limit", outcome.kind);
+  assertStringIncludes(outcome.message, "nested deeper than 500 characters");
+});
+
+Deno.test("a preparation can write its directory, and read nothing there", async () => {
+  const code = `{
+    prepare() {
+      Deno.writeTextFileSync("file", "");
+      const refused = [];
+      for (const attempt of [() => Deno.readTextFileSync("file"), () => [...Deno.readDirSync(".")]]) {
+        try { attempt(); } catch (error) { refused.push(error.name); }
+      }
+      throw new PrepareFailure("preparation", refused.join());
+    }
+  }`;
+  await using lab = await Lab.open();
+  const outcome = await runPrepareJob(await lab.spawn("prepare-worker"), prepareJob(code), lab.registry, NEVER);
+  assert(outcome.kind === "concluded" && "error" in outcome.result, JSON.stringify(outcome));
+  assertEquals(outcome.result.message, "NotCapable,NotCapable");
+  await outcome.worker.retire();
 });

@@ -11,6 +11,7 @@ import { LAST_WORDS } from "../../src/protocol/messages.ts";
 import { Pvf } from "../../src/pvf.ts";
 import { runPrepareJob } from "../../src/worker_process/prepare_job.ts";
 import { Lab, NEVER, prepareJob } from "./lab.ts";
+import { BEGIN, begunDirectory } from "./begun.ts";
 import { processesWith } from "./processes.ts";
 import { script, SCRIPT_ENGINE } from "./script_engine.ts";
 import { withScriptHost } from "./with_host.ts";
@@ -27,8 +28,6 @@ const SPIN = {
 };
 
 const SLEEP = "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);";
-
-const BEGIN = `Deno.writeTextFileSync("begun", "");`;
 
 /** What a script does to use up this much CPU time, however busy the machine is. */
 function burn(ms: number): string {
@@ -91,7 +90,7 @@ for (const [language, spin] of Object.entries(SPIN)) {
 
 Deno.test("a job that is stopped while it spins is PossiblyInvalid: it has used no CPU time since", async () => {
   const outcome = await execute(`{ run() { ${BEGIN} ${SPIN.WebAssembly} } }`, 1_000, {}, async (cachePath) => {
-    const directory = await busyDirectory(cachePath);
+    const directory = await begunDirectory(cachePath);
     const [pid] = processesWith(directory);
     assert(pid !== undefined);
     Deno.kill(pid, "SIGSTOP");
@@ -144,7 +143,7 @@ globalThis.Worker = class extends NativeWorker {
   }
   postMessage(memory) {
     globalThis.watchdogWords = new Int32Array(memory, 0, 2);
-    globalThis.watchdogFrame = new Uint8Array(memory, 40);
+    globalThis.watchdogFrame = new Uint8Array(memory, 24);
     super.postMessage(memory);
   }
 };`;
@@ -202,26 +201,6 @@ Deno.test("last words where an artifact is bound are refused unless they are for
   assertBad(outcome, "possibly-invalid", "malformed-answer", "request 0");
 });
 
-/** The directory of the worker whose job has begun. */
-async function busyDirectory(cachePath: string): Promise<string> {
-  for (;;) {
-    const [directory] = busyDirectories(cachePath);
-    if (directory !== undefined) return directory;
-    await delay(5);
-  }
-}
-
-function busyDirectories(cachePath: string): string[] {
-  const workers = Array.from(Deno.readDirSync(cachePath)).filter(({ name }) => name.startsWith("worker-dir-"));
-  return workers.map(({ name }) => `${cachePath}/${name}`).filter((directory) => {
-    try {
-      return Deno.statSync(`${directory}/begun`).isFile;
-    } catch {
-      return false;
-    }
-  });
-}
-
 Deno.test("a worker that is idle ends soon after its input does", async () => {
   await using lab = await Lab.open();
   for (const kind of ["prepare-worker", "execute-worker"] as const) {
@@ -238,7 +217,6 @@ Deno.test("a worker that is idle ends soon after its input does", async () => {
 const LEFT: Record<string, string> = {
   "burns CPU time": "for (;;);",
   "takes memory": "const eaten = []; for (;;) eaten.push(new Uint8Array(4 * 2 ** 20).fill(1));",
-  "makes files": `for (let i = 0;; i++) Deno.writeTextFileSync("left" + i, "");`,
 };
 
 for (const [what, statements] of Object.entries(LEFT)) {

@@ -105,9 +105,9 @@ Deno.test("a message is the same after its way through a frame", () => {
 
 Deno.test("last words end with the limit and what was used, which the watchdog fills in", () => {
   const blank = encodeFrame(messages.LAST_WORDS, { requestId: 7, limit: "cpuTimeMs", used: 0 });
-  blank[blank.length - 9] = WATCHED_LIMITS.indexOf("directoryBytes");
+  blank[blank.length - 9] = WATCHED_LIMITS.indexOf("processMemoryBytes");
   new DataView(blank.buffer).setBigUint64(blank.length - 8, 1_500_772n, true);
-  const words: messages.LastWords = { requestId: 7, limit: "directoryBytes", used: 1_500_772 };
+  const words: messages.LastWords = { requestId: 7, limit: "processMemoryBytes", used: 1_500_772 };
   assertEquals(blank, encodeFrame(messages.LAST_WORDS, words));
   assertEquals(decodeFrameBody(messages.LAST_WORDS, blank.subarray(FRAME_HEADER_BYTES)), words);
 });

@@ -29,18 +29,19 @@ const host = await ValidationHost.start({
   engineSource: SCRIPT_ENGINE,
   spawnTimeoutMs: 20_000,
   spareExecuteWorkers: 0,
-  maxExecuteWorkers: 1 + UNTIDY_WORKERS,
+  maxPrepareWorkers: UNTIDY_WORKERS,
+  softPrepareWorkers: UNTIDY_WORKERS,
 });
 
 plan.phase = "prepare";
 const peaceful = await pvfOf(PEACEFUL);
 await host.precheck(peaceful);
-const untidy = await pvfOf(UNTIDY);
-await host.precheck(untidy);
 
 plan.phase = "execute";
 await host.execute(peaceful, job);
-const cut = Array.from({ length: UNTIDY_WORKERS }, () => host.execute(untidy, job).catch(() => {}));
+const cut = Array.from({ length: UNTIDY_WORKERS }, async (_, number) => {
+  await host.precheck(await pvfOf(`${UNTIDY} // ${number}`)).catch(() => {});
+});
 while (!await hasBegun()) await delay(1);
 
 plan.phase = "prune";

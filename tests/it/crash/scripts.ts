@@ -9,7 +9,7 @@ export const PEACEFUL = `{
 
 /** It does what it can to leave something behind: whenever its directory is deleted, it makes it anew. */
 export const UNTIDY = `{
-  run() {
+  prepare() {
     const root = Deno.cwd();
     for (let number = 0; number < 10; number++) Deno.mkdirSync("a" + number + "/b/c", { recursive: true });
     for (;;) {
