@@ -56,8 +56,13 @@ async function main([task, ...args]: string[]): Promise<number> {
       return await check(std) || await test(std, args);
     case "bench":
       return await deno(["run", ...stdFlags(std), "--allow-all", "bench/main.ts", ...args]);
+    case "fuzz":
+      return await deno(["run", ...stdFlags(std), "--allow-all", "bench/fuzz.ts", ...args]);
+    case "soak":
+      // Whether memory grows can be told only after what is garbage is gone.
+      return await deno(["run", ...stdFlags(std), "--allow-all", "--v8-flags=--expose-gc", "bench/soak.ts", ...args]);
     default:
-      console.error("usage: deno task demo|test|check|ok|bench [arguments]");
+      console.error("usage: deno task demo|test|check|ok|bench|fuzz|soak [arguments]");
       return 2;
   }
 }
