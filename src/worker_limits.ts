@@ -23,7 +23,7 @@ import { wallClockLimitMs } from "./worker_process/limits.ts";
 export interface WorkerLimits {
   /**
    * The resident set that a worker's process may have besides the most memory that the code itself may have, in bytes. At least
-   * 128 MiB: an idle worker takes some 50 MB.
+   * 256 MiB: an idle worker takes some 50 MB, and one that has compiled a runtime twice that.
    *
    * @default {1073741824}
    */
@@ -66,7 +66,7 @@ const PAGE_BYTES = 65_536;
 
 /** The least and the most that each may be. */
 const RANGES: Readonly<Record<keyof WorkerLimits, readonly [number, number]>> = {
-  processMemoryBytes: [128 * 2 ** 20, 2 ** 50],
+  processMemoryBytes: [256 * 2 ** 20, 2 ** 50],
   outputBytes: [1, MAX_RESULT_BYTES],
   logBytes: [0, MAX_LOG_BYTES],
   directoryFiles: [1, 2 ** 31],
@@ -75,12 +75,12 @@ const RANGES: Readonly<Record<keyof WorkerLimits, readonly [number, number]>> = 
 
 /** Fills in the defaults. Throws a `RangeError` or `TypeError` that names what cannot be used. */
 export function resolveWorkerLimits(limits: Partial<WorkerLimits> = {}): WorkerLimits {
-  if (typeof limits !== "object" || limits === null) {
+  if (typeof limits !== "object" || limits === null || Array.isArray(limits)) {
     throw new TypeError(`Cannot use limits ${JSON.stringify(limits)}: an object wanted`);
   }
   const resolved: Record<string, number> = { ...DEFAULTS };
   for (const [name, value] of Object.entries(limits)) {
-    if (!(name in RANGES)) {
+    if (!Object.hasOwn(RANGES, name)) {
       throw new TypeError(`Cannot use limits.${name}: one of ${Object.keys(RANGES).join(", ")} wanted`);
     }
     if (value === undefined) continue;

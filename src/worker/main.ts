@@ -17,6 +17,7 @@ import {
 import { KILN_VERSION } from "../protocol/version.ts";
 import { engine } from "./engine.ts";
 import { bindJob, executeJob } from "./execute.ts";
+import { freeMemory } from "./free_memory.ts";
 import { prepareJob } from "./prepare.ts";
 import { readMessage, writeMessage } from "./stdio.ts";
 import { Watchdog } from "./watchdog.ts";
@@ -76,6 +77,7 @@ async function serveArtifact(services: EngineServices, watchdog: Watchdog): Prom
   writeMessage(BIND_RESPONSE, response);
   if (!loaded) return;
   for (let request = readMessage(EXECUTE_REQUEST); request; request = readMessage(EXECUTE_REQUEST)) {
+    freeMemory(request.limits);
     const response = await watchdog.watch(request, () => executeJob(loaded, request));
     writeMessage(EXECUTE_RESPONSE, response);
   }

@@ -51,6 +51,7 @@ import workerClip from "../worker/clip.ts" with { type: "text" };
 import workerCpuClock from "../worker/cpu_clock.ts" with { type: "text" };
 import workerEngine from "../worker/engine.ts" with { type: "text" };
 import workerExecute from "../worker/execute.ts" with { type: "text" };
+import workerFreeMemory from "../worker/free_memory.ts" with { type: "text" };
 import workerJobLog from "../worker/job_log.ts" with { type: "text" };
 import workerMain from "../worker/main.ts" with { type: "text" };
 import workerPrepare from "../worker/prepare.ts" with { type: "text" };
@@ -109,6 +110,7 @@ export const PROGRAM_FILES: Readonly<Record<string, string>> = {
   "worker/cpu_clock.ts": workerCpuClock,
   "worker/engine.ts": workerEngine,
   "worker/execute.ts": workerExecute,
+  "worker/free_memory.ts": workerFreeMemory,
   "worker/job_log.ts": workerJobLog,
   "worker/main.ts": workerMain,
   "worker/prepare.ts": workerPrepare,

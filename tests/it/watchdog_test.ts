@@ -221,7 +221,7 @@ const LEFT: Record<string, string> = {
 
 for (const [what, statements] of Object.entries(LEFT)) {
   Deno.test(`a worker is ended whose job is over and has left a thread that ${what}`, async () => {
-    await withScriptHost({ maxExecuteWorkers: 1, limits: { processMemoryBytes: 128 * 2 ** 20 } }, async (host) => {
+    await withScriptHost({ maxExecuteWorkers: 1, limits: { processMemoryBytes: 256 * 2 ** 20 } }, async (host) => {
       const thread = `"data:text/javascript,${encodeURIComponent(statements)}"`;
       const code = `{ run() { new Worker(${thread}, { type: "module" }); return ""; } }`;
       const outcome = await host.execute(await Pvf.fromCode(script(code)), { params: NO_PARAMS, timeoutMs: 20_000 });
