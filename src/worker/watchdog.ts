@@ -4,7 +4,7 @@
  * which is one reason for the host to keep its own watch, by wall-clock time.
  */
 import { encodeFrame } from "../protocol/frame.ts";
-import { WATCHED_LIMITS } from "../protocol/job_limits.ts";
+import { WATCHED_LIMITS, type WatchedLimit } from "../protocol/job_limits.ts";
 import { type ExecuteRequest, LAST_WORDS } from "../protocol/messages.ts";
 import { startCpuClock } from "./cpu_clock.ts";
 import { LAYOUT, type WatchdogSettings, watchdogThread } from "./watchdog_thread.ts";
@@ -19,19 +19,21 @@ const SLACK_MS = 50;
 const IDLE_POLL_MS = 250;
 
 /**
- * The CPU time that a process may take between two jobs, in milliseconds. V8 goes on compiling for some 100 ms after a job; what takes
- * longer is a thread that the job has left.
+ * The CPU time that a process may take between two jobs, in milliseconds in so many. V8 goes on compiling for some 100 ms after a job;
+ * what takes longer is a thread that the job has left.
  */
 const IDLE_CPU_MS = 2_000;
+const IDLE_WINDOW_MS = 10_000;
 
 /** How long a job waits for the thread to be there. It takes some 15 ms from the worker's handshake on. */
 const START_TIMEOUT_MS = 10_000;
 
 /**
  * Kept from before any job: a job that is JavaScript may put its own functions in their place, and would be handed what the watchdog
- * and the main thread share.
+ * and the main thread share. For the same reason that is written by index, and not asked for its length.
  */
 const { compareExchange, notify, store, wait } = Atomics;
+const LIMIT_COUNT = WATCHED_LIMITS.length;
 
 /** What is to be watched. */
 export type WatchedJob = Pick<ExecuteRequest, "requestId" | "limits">;
@@ -41,16 +43,17 @@ export class Watchdog {
   readonly #words: Int32Array<SharedArrayBuffer>;
   readonly #limits: Float64Array<SharedArrayBuffer>;
   readonly #frame: Uint8Array<SharedArrayBuffer>;
+  readonly #frameBytes: number;
   /** The number of the last job. */
   #job = 0;
 
   /** Starts the thread. `hostPid` is the process that the worker must not outlive. */
   constructor(hostPid: number) {
-    const frameBytes = lastWords({ requestId: 0 }).length;
-    const memory = new SharedArrayBuffer(LAYOUT.frameAt + frameBytes);
+    this.#frameBytes = lastWords({ requestId: 0 }).length;
+    const memory = new SharedArrayBuffer(LAYOUT.frameAt + this.#frameBytes);
     this.#words = new Int32Array(memory, 0, LAYOUT.limitsAt / 4);
-    // Between jobs the limits of the last one hold, and before the first job none.
-    this.#limits = new Float64Array(memory, LAYOUT.limitsAt, WATCHED_LIMITS.length).fill(Infinity);
+    // Between jobs the memory limit of the last one holds, and before the first job none.
+    this.#limits = new Float64Array(memory, LAYOUT.limitsAt, LIMIT_COUNT).fill(Infinity);
     this.#frame = new Uint8Array(memory, LAYOUT.frameAt);
     const settings = {
       hostPid,
@@ -58,6 +61,7 @@ export class Watchdog {
       slackMs: SLACK_MS,
       idlePollMs: IDLE_POLL_MS,
       idleCpuMs: IDLE_CPU_MS,
+      idleWindowMs: IDLE_WINDOW_MS,
       layout: LAYOUT,
     };
     new Worker(threadUrl(settings), { type: "module" }).postMessage(memory);
@@ -81,8 +85,11 @@ export class Watchdog {
     if (wait(this.#words, LAYOUT.watching, 0, START_TIMEOUT_MS) === "timed-out") {
       throw new Error(`The watchdog did not start within ${START_TIMEOUT_MS} ms`);
     }
-    fill(this.#limits, WATCHED_LIMITS.map((limit) => limits[limit]));
-    fill(this.#frame, lastWords({ requestId }));
+    for (let index = 0; index < LIMIT_COUNT; index++) {
+      this.#limits[index] = limits[WATCHED_LIMITS[index] as WatchedLimit];
+    }
+    const frame = lastWords({ requestId });
+    for (let index = 0; index < this.#frameBytes; index++) this.#frame[index] = frame[index] as number;
     store(this.#words, LAYOUT.job, ++this.#job);
     notify(this.#words, LAYOUT.job);
   }
@@ -93,11 +100,6 @@ export class Watchdog {
     // Whoever waits here does not wait long: the process is about to be killed.
     if (found !== this.#job) wait(this.#words, LAYOUT.job, found);
   }
-}
-
-/** By index, which a job cannot listen in on, as it could on `set`. */
-function fill(target: Float64Array | Uint8Array, values: ArrayLike<number>): void {
-  for (let index = 0; index < target.length; index++) target[index] = values[index] ?? 0;
 }
 
 /** The frame in which the limit and what was used are still to be filled in. */

@@ -12,8 +12,9 @@ export interface WatchdogSettings {
   readonly pollMs: number;
   /** The same between jobs. */
   readonly idlePollMs: number;
-  /** The CPU time that a process may take between two jobs, in milliseconds. */
+  /** The CPU time that a process may take between two jobs, in milliseconds, in any window of so many. */
   readonly idleCpuMs: number;
+  readonly idleWindowMs: number;
   /** How much more CPU time than its limit a job may take before it is ended, in milliseconds. */
   readonly slackMs: number;
   readonly layout: typeof LAYOUT;
@@ -38,7 +39,7 @@ export const LAYOUT = {
 
 /** The program. Its text is all that the thread is given: it must not name anything from outside of itself. */
 export function watchdogThread(startClock: typeof startCpuClock, settings: WatchdogSettings): void {
-  const { hostPid, pollMs, slackMs, idlePollMs, idleCpuMs, layout } = settings;
+  const { hostPid, pollMs, slackMs, idlePollMs, idleCpuMs, idleWindowMs, layout } = settings;
 
   function watch(memory: SharedArrayBuffer): void {
     const words = new Int32Array(memory, 0, layout.limitsAt / 4);
@@ -70,11 +71,13 @@ export function watchdogThread(startClock: typeof startCpuClock, settings: Watch
    * that keeps the process from ending. Nobody waits for words, so it ends without any.
    */
   function watchIdle(memory: SharedArrayBuffer, words: Int32Array<SharedArrayBuffer>): void {
-    const cpuTimeUs = startClock();
     const limits = limitsIn(memory);
     limits[0] = idleCpuMs;
-    while (Atomics.wait(words, layout.job, layout.idle, idlePollMs) === "timed-out") {
+    let cpuTimeUs = startClock();
+    for (let polls = 1; Atomics.wait(words, layout.job, layout.idle, idlePollMs) === "timed-out"; polls++) {
       if (Deno.ppid !== hostPid || broken(limits, cpuTimeUs).which >= 0) endProcess();
+      // What little an idle process takes must not add up to the limit.
+      if (polls % (idleWindowMs / idlePollMs) === 0) cpuTimeUs = startClock();
     }
   }
 
@@ -96,7 +99,7 @@ export function watchdogThread(startClock: typeof startCpuClock, settings: Watch
       const frame = new Uint8Array(memory, layout.frameAt).slice();
       frame[frame.length - 9] = limit;
       new DataView(frame.buffer).setBigUint64(frame.length - 8, BigInt(used), true);
-      Deno.stdout.writeSync(frame);
+      for (let rest = frame; rest.length > 0;) rest = rest.subarray(Deno.stdout.writeSync(rest));
     } finally {
       endProcess();
     }
