@@ -8,7 +8,7 @@ import { type ExecuteJob, runExecuteJob } from "../src/worker_process/execute_jo
 import type { IdleWorker } from "../src/worker_process/idle_worker.ts";
 import { OuterSandbox } from "../src/worker_process/outer_sandbox.ts";
 import { runPrepareJob } from "../src/worker_process/prepare_job.ts";
-import { PATHS } from "../tests/it/bubblewrap.ts";
+import { BOUNDS, PATHS } from "../tests/it/bubblewrap.ts";
 import { jobLimits, Lab, NEVER, prepareJob } from "../tests/it/lab.ts";
 import { SCRIPT_ENGINE } from "../tests/it/script_engine.ts";
 import { median, ms, time } from "./measure.ts";
@@ -20,9 +20,6 @@ const LATER_JOBS = 20;
 const UNWATCHED = `globalThis.Worker = class {
   postMessage(memory) { new Int32Array(memory, 0, 2)[0] = 1; }
 };\n${SCRIPT_ENGINE}`;
-
-/** Wide enough to be in nobody's way. */
-const BOUNDS = { dataBytes: 4 * 2 ** 30, fileBytes: 2 ** 30 };
 
 interface Variant {
   readonly name: string;
@@ -53,7 +50,11 @@ async function open(): Promise<Variant[]> {
     const [name, prlimitPath] of [["and bubblewrap", "/nonexistent"], ["and bubblewrap, prlimit", PATHS.prlimitPath]]
   ) {
     try {
-      const sandbox = await OuterSandbox.open({ ...PATHS, prlimitPath: `${prlimitPath}` }, Deno.execPath(), directory);
+      const sandbox = await OuterSandbox.open({ ...PATHS, prlimitPath: `${prlimitPath}` }, {
+        denoPath: Deno.execPath(),
+        directory,
+        bounds: BOUNDS,
+      });
       variants.push(await variant(`${name}`, SCRIPT_ENGINE, sandbox));
     } catch (error) {
       console.log(`no bubblewrap: ${errorText(error)}`);

@@ -4,6 +4,7 @@ import outerProbe from "./worker_process/outer_probe.ts" with { type: "text" };
 import { errorText } from "./error_text.ts";
 import type { SecurityFinding } from "./security.ts";
 import { MAX_OPEN_FILES, type OuterBounds, type OuterSandbox } from "./worker_process/outer_sandbox.ts";
+import { runToEnd } from "./worker_process/run_to_end.ts";
 import { workerEnvironment } from "./worker_process/sandbox.ts";
 import { WorkerDir } from "./worker_process/worker_dir.ts";
 
@@ -15,6 +16,9 @@ export interface OuterProbeOptions {
   readonly directoryPath: string;
   /** A file that is there, and must not be there for a worker. */
   readonly outsideFile: string;
+  /** How long the probe may take, in milliseconds. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
 }
 
 /** What was found of the two capabilities that only the outer sandbox gives. */
@@ -28,12 +32,13 @@ interface ProbeReport {
   readonly limits: Readonly<Record<string, string>>;
 }
 
-/** Runs the probe wrapped as workers are, with every permission that Deno can give. */
+/** Runs the probe wrapped as workers are, with every permission that Deno can give. Rejects with the signal's reason. */
 export async function probeOuterSandbox(options: OuterProbeOptions): Promise<OuterFindings> {
   try {
     const { faults, limits } = await run(options);
     return { canIsolateSystem: firstFault(faults), canBoundResources: compare(limits, options.outer) };
   } catch (error) {
+    options.signal.throwIfAborted();
     return lacking(`it could not be tried: ${errorText(error)}`);
   }
 }
@@ -43,7 +48,8 @@ export function lacking(fault: string): OuterFindings {
   return { canIsolateSystem: { tried: [], fault }, canBoundResources: { tried: [], fault } };
 }
 
-async function run({ outer, denoPath, directoryPath, outsideFile }: OuterProbeOptions): Promise<ProbeReport> {
+async function run(options: OuterProbeOptions): Promise<ProbeReport> {
+  const { outer, denoPath, directoryPath, outsideFile, timeoutMs, signal } = options;
   const directory = await WorkerDir.create(directoryPath);
   try {
     const program = `data:text/javascript,${encodeURIComponent(toJavaScript(outerProbe))}`;
@@ -56,10 +62,13 @@ async function run({ outer, denoPath, directoryPath, outsideFile }: OuterProbeOp
       bounds: outer.bounds,
     });
     const env = workerEnvironment();
-    const { success, stdout, stderr } = await new Deno.Command(path, { args, clearEnv: true, env, stdin: "null" })
-      .output();
-    if (!success) throw new Error(`the probe ended without a report: ${new TextDecoder().decode(stderr).trim()}`);
-    return JSON.parse(new TextDecoder().decode(stdout));
+    const { success, stdout, stderr } = await runToEnd(
+      path,
+      { args, env },
+      AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+    );
+    if (!success) throw new Error(`the probe ended without a report: ${stderr.trim()}`);
+    return JSON.parse(stdout);
   } finally {
     await directory.remove();
   }

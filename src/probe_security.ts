@@ -47,7 +47,7 @@ export async function probeSecurity(options: ProbeOptions): Promise<SecurityRepo
     const environment = { ...options.environment, mainPath: program.mainPath };
     const probed = await Promise.all(KINDS.map((kind) => probe(environment, kind, options.signal)));
     const inner = findings((capability) => inAll(probed.map((found) => found[capability])));
-    const outer = await probeOuter(environment, options.outerMissing);
+    const outer = await probeOuter(environment, options);
     options.signal.throwIfAborted();
     return assess({ ...inner, ...outer }, options.secureMode);
   } finally {
@@ -56,15 +56,17 @@ export async function probeSecurity(options: ProbeOptions): Promise<SecurityRepo
 }
 
 async function probeOuter(
-  { outer, denoPath, newPath, mainPath }: SpawnEnvironment,
-  missing = "there is no outer sandbox",
+  { outer, denoPath, newPath, mainPath, spawnTimeoutMs: timeoutMs }: SpawnEnvironment,
+  { outerMissing = "there is no outer sandbox", signal }: ProbeOptions,
 ): Promise<OuterFindings> {
-  if (!outer) return lacking(missing);
+  if (!outer) return lacking(outerMissing);
   return await probeOuterSandbox({
     outer,
     denoPath,
     directoryPath: newPath("worker-dir-probe-"),
     outsideFile: mainPath,
+    timeoutMs,
+    signal,
   });
 }
 

@@ -38,12 +38,14 @@ export interface SandboxOptions {
 }
 
 const CHOICES = ["none", "bubblewrap", "auto"];
+const NAMES = ["outer", "bubblewrapPath", "prlimitPath"];
 
 /** Fills in the defaults. Throws a `TypeError` that names what cannot be used. */
 export function resolveSandboxOptions(
   options: SandboxOptions | undefined,
   outerByDefault: SandboxOptions["outer"],
 ): Required<SandboxOptions> {
+  checkNames(options);
   const resolved = {
     outer: options?.outer ?? outerByDefault,
     bubblewrapPath: options?.bubblewrapPath ?? "/usr/bin/bwrap",
@@ -60,4 +62,14 @@ export function resolveSandboxOptions(
     throw new TypeError(`Cannot use sandbox.${name} ${JSON.stringify(path)}: an absolute path wanted`);
   }
   return resolved;
+}
+
+/** What is misspelt must not be taken for no sandbox. */
+function checkNames(options: unknown): void {
+  if (options === undefined) return;
+  if (typeof options !== "object" || options === null || !("outer" in options)) {
+    throw new TypeError(`Cannot use sandbox ${JSON.stringify(options)}: an object with the property outer wanted`);
+  }
+  const unknown = Object.keys(options).find((name) => !NAMES.includes(name));
+  if (unknown !== undefined) throw new TypeError(`Cannot use sandbox.${unknown}: one of ${NAMES.join(", ")} wanted`);
 }

@@ -20,7 +20,7 @@ export interface SecurityStatus {
   readonly canConfineReads: boolean;
   /** A worker can write its own directory only. */
   readonly canConfineWrites: boolean;
-  /** A worker can neither connect to anything nor listen. */
+  /** A worker can neither connect to anything nor listen on a port of its choice. Only the outer sandbox keeps it from every port. */
   readonly canDenyNetwork: boolean;
   /** A worker can neither start processes nor send signals to any but its own. */
   readonly canDenyProcesses: boolean;
@@ -190,8 +190,7 @@ export const CAPABILITIES: readonly SecurityCapability[] = [
  * - Isolation from the system: Deno's permissions are checked in the process that they confine. Whoever breaks out of V8 is past them,
  *   and the outer sandbox is all that is left; nor do they govern graphics devices.
  * - The kernel's bounds: the watchdog holds a worker to narrower ones.
- * - Watching from inside: the host's own watch by wall-clock time is left, and it ends every job. What is lost is the precise verdict
- *   on a job that took too much, and the end of a busy worker whose host was killed.
+ * - Watching from inside: a worker whose watchdog does not start takes no job.
  */
 const NEEDED: Readonly<Record<SecurityCapability, readonly SecurityCapability[] | "never">> = {
   canConfineReads: "never",
@@ -204,7 +203,7 @@ const NEEDED: Readonly<Record<SecurityCapability, readonly SecurityCapability[] 
   canDenyNativeCode: "never",
   canIsolateSystem: "never",
   canBoundResources: ["canWatchFromInside"],
-  canWatchFromInside: [],
+  canWatchFromInside: "never",
 };
 
 const DENO = "Use a deno as it was released, of the version that this Kiln was tested with, and no wrapper around it";

@@ -81,6 +81,13 @@ Deno.test("resolveHostOptions() names the option that cannot be used, and its va
     [{ limits: 7 }, "limits 7: an object wanted"],
     [{ limits: null }, "limits null: an object wanted"],
     [{ limits: { memory: 1 } }, "limits.memory: one of processMemoryBytes, outputBytes"],
+    [{ sandbox: "bubblewrap" }, 'sandbox "bubblewrap": an object with the property outer wanted'],
+    [{ sandbox: { outr: "bubblewrap" } }, "an object with the property outer wanted"],
+    [
+      { sandbox: { outer: "auto", path: "/bin/bwrap" } },
+      "sandbox.path: one of outer, bubblewrapPath, prlimitPath wanted",
+    ],
+    [{ limits: { toString: 1 } }, "limits.toString: one of"],
     [{ sandbox: { outer: "jail" } }, 'sandbox.outer "jail": one of none, bubblewrap, auto wanted'],
     [{ metrics: {} }, "metrics: an object with the functions count and observe wanted"],
     [{ metrics: null }, "metrics: an object"],

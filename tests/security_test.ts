@@ -28,7 +28,6 @@ function* subsets(): Generator<SecurityCapability[]> {
 
 /** The table of the documentation, said once more in other words. */
 function isToleratedByTheTable(capability: SecurityCapability, gone: readonly SecurityCapability[]): boolean {
-  if (capability === "canWatchFromInside") return true;
   if (capability === "canBoundResources") return !gone.includes("canWatchFromInside");
   const waysOut: SecurityCapability[] = ["canDenyNetwork", "canDenyImports", "canDenyProcesses", "canDenyNativeCode"];
   return capability === "canDenyEnvironment" && !waysOut.some((way) => gone.includes(way));
@@ -74,10 +73,10 @@ Deno.test("InsecureError tells of every problem in one message, with what to do 
   const { message, problems } = assertThrows(() => assertSecure(report), InsecureError);
   assertEquals(problems, report.problems);
   const lines = message.split("\n");
-  assertEquals(lines[0], "Cannot start in secure mode: found 2 of its needs unmet, none wanted");
+  assertEquals(lines[0], "Cannot start in secure mode: found 3 of its needs unmet, none wanted");
   assertStringIncludes(lines[1] ?? "", "- canDenyImports: canDenyImports is missing. Use a deno as it was released");
   assertStringIncludes(lines[2] ?? "", "- canDenyStorage: ");
-  assertStringIncludes(lines[3] ?? "", "- canWatchFromInside (optional): ");
+  assertStringIncludes(lines[3] ?? "", "- canWatchFromInside: ");
   assertStringIncludes(lines[4] ?? "", "secureMode: false");
   assertEquals(lines.length, 5);
 });

@@ -19,6 +19,12 @@ function written(path: string): boolean {
   return true;
 }
 
+/** Only that: it is real, and nothing must be written to it. */
+function openedForWriting(path: string): boolean {
+  Deno.openSync(path, { write: true }).close();
+  return true;
+}
+
 /** Besides this process, there is the one that is the parent of all in here. */
 function foundProcesses(): boolean {
   return Array.from(Deno.readDirSync("/proc")).filter(({ name }) => /^\d+$/.test(name)).length > 2;
@@ -45,6 +51,7 @@ const ATTEMPTS: Record<string, Attempt> = {
   "write next to its directory": () => written("../kiln-security-probe"),
   "write to /": () => written("/kiln-security-probe"),
   "write to /dev/shm": () => written("/dev/shm/kiln-security-probe"),
+  "open a setting of the kernel": () => openedForWriting("/proc/sys/kernel/core_pattern"),
   "see another process": foundProcesses,
   "see a network": foundNetworks,
   "find a graphics device": foundGraphics,
@@ -52,9 +59,10 @@ const ATTEMPTS: Record<string, Attempt> = {
   "gain privileges": () => statusOf("NoNewPrivs") !== "1",
 };
 
-/** No such file, or a file system that cannot be written. */
+/** No such file, a file system that cannot be written, or somebody else's file. */
 function isRefusal(error: unknown): boolean {
-  return error instanceof Deno.errors.NotFound || String(error).includes("Read-only file system");
+  const classes = [Deno.errors.NotFound, Deno.errors.PermissionDenied];
+  return classes.some((each) => error instanceof each) || String(error).includes("Read-only file system");
 }
 
 async function faultOf(attempt: Attempt): Promise<string | undefined> {

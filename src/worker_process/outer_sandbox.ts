@@ -2,8 +2,9 @@
  * A second wall around a worker process, which knows nothing of Deno: namespaces of its own, made by bubblewrap, in which there is no
  * file but what the worker needs, no network, no other process and no device; and limits of the kernel, set by prlimit.
  */
-import { dirname } from "@std/path";
+import { dirname, isAbsolute } from "@std/path";
 import { errorText } from "../error_text.ts";
+import { runToEnd } from "./run_to_end.ts";
 
 /** How workers are wrapped. */
 export interface OuterSandboxPaths {
@@ -73,22 +74,25 @@ export class OuterSandbox {
   }
 
   /**
-   * Tries to run `deno` in a wrapped process in `directory`, with the kernel's limits if that can be. Throws
+   * Tries to run `deno` in a wrapped process, with the kernel's limits if that can be. Throws
    * {@linkcode OuterSandboxError} if it cannot be wrapped at all.
    */
-  static async open(paths: OuterSandboxPaths, denoPath: string, directory: string): Promise<OuterSandbox> {
+  static async open(
+    paths: OuterSandboxPaths,
+    trial: Pick<OuterCommand, "denoPath" | "directory" | "bounds">,
+  ): Promise<OuterSandbox> {
     await assertMayRun(paths.bubblewrapPath);
-    const trial = {
-      denoPath,
-      args: ["--version"],
-      directory,
-      canWrite: false,
-      bounds: { dataBytes: 2 ** 30, fileBytes: 2 ** 20 },
-    };
-    const failure = await tryOut(new OuterSandbox(paths, undefined).command(trial));
+    const { denoPath } = trial;
+    if (!isAbsolute(denoPath)) {
+      throw new OuterSandboxError(
+        `Cannot use the outer sandbox: found denoPath "${denoPath}", an absolute path wanted`,
+      );
+    }
+    const command = { ...trial, args: ["--version"], canWrite: false };
+    const failure = await tryOut(new OuterSandbox(paths, undefined).command(command));
     if (failure === undefined) return new OuterSandbox(paths, undefined);
     const unbounded = new OuterSandbox(paths, `"${paths.prlimitPath}" cannot be run: ${failure}`);
-    const greaterFailure = await tryOut(unbounded.command(trial));
+    const greaterFailure = await tryOut(unbounded.command(command));
     if (greaterFailure === undefined) return unbounded;
     throw new OuterSandboxError(
       `Cannot use the outer sandbox: "${paths.bubblewrapPath}" cannot be run: ${greaterFailure}`,
@@ -116,7 +120,6 @@ export class OuterSandbox {
       "ALL",
       "--hostname",
       "kiln",
-      // First of all, lest they hide a directory of ours that is below them, as in /dev/shm.
       "--proc",
       "/proc",
       "--dev",
@@ -130,6 +133,9 @@ export class OuterSandbox {
       // What holds the mounts together would be room in the machine's memory.
       "--remount-ro",
       "/dev",
+      // Some settings of the kernel belong to root by number, in whichever namespace.
+      "--remount-ro",
+      "/proc",
       "--remount-ro",
       "/",
       "--chdir",
@@ -159,10 +165,8 @@ async function assertMayRun(command: string): Promise<void> {
 /** Why a command fails; `undefined` if it does not. */
 async function tryOut({ path, args }: { path: string; args: string[] }): Promise<string | undefined> {
   try {
-    const signal = AbortSignal.timeout(TRIAL_TIMEOUT_MS);
-    const command = new Deno.Command(path, { args, clearEnv: true, stdin: "null", stderr: "piped", signal });
-    const { success, code, stderr } = await command.output();
-    return success ? undefined : new TextDecoder().decode(stderr).trim() || `it ended with status ${code}`;
+    const { success, code, stderr } = await runToEnd(path, { args }, AbortSignal.timeout(TRIAL_TIMEOUT_MS));
+    return success ? undefined : stderr.trim() || `it ended with status ${code}`;
   } catch (error) {
     return errorText(error);
   }

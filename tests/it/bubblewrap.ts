@@ -3,11 +3,14 @@ import { OuterSandbox } from "../../src/worker_process/outer_sandbox.ts";
 
 export const PATHS = { bubblewrapPath: "/usr/bin/bwrap", prlimitPath: "/usr/bin/prlimit" };
 
+/** Wide enough to be in nobody's way. */
+export const BOUNDS = { dataBytes: 8 * 2 ** 30, fileBytes: 2 ** 30 };
+
 /** Why it cannot be used; `undefined` if it can. */
 async function obstacle(): Promise<string | undefined> {
   const directory = await Deno.makeTempDir({ prefix: "kiln-test-" });
   try {
-    const { unbounded } = await OuterSandbox.open(PATHS, Deno.execPath(), directory);
+    const { unbounded } = await OuterSandbox.open(PATHS, { denoPath: Deno.execPath(), directory, bounds: BOUNDS });
     return unbounded;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertLess, assertMatch, assertRejects, assertStr
 import { delay } from "@std/async/delay";
 import { toFileUrl } from "@std/path";
 import type { ExecuteOutcome } from "../../src/execute_outcome.ts";
-import { ValidationHost } from "../../src/host.ts";
+import { HostClosedError, ValidationHost } from "../../src/host.ts";
 import { Pvf } from "../../src/pvf.ts";
 import type { SandboxOptions } from "../../src/sandbox_options.ts";
 import { InsecureError } from "../../src/security.ts";
@@ -207,6 +207,47 @@ outerTest("an outer sandbox needs one grant more, and no other", async () => {
   }
 });
 
+outerTest("the smallest limit of memory that a worker can be given is enough in bubblewrap", async () => {
+  await withHost({ sandbox: SANDBOX, limits: { processMemoryBytes: 256 * 2 ** 20 } }, async (host) => {
+    const outcome = await host.execute(await Pvf.fromCode(await pvfCode()), { params: caseParams(BLOCK) });
+    assertEquals(outcome.kind, "valid", JSON.stringify(outcome));
+  });
+});
+
+outerTest("a file that is longer than a directory may have is directory-limit in bubblewrap too", async () => {
+  await withScriptHost({ sandbox: SANDBOX, limits: { directoryBytes: 4 * 2 ** 20 } }, async (host) => {
+    const pvf = await Pvf.fromCode(script(`{ prepare() { Deno.writeFileSync("file", new Uint8Array(2 ** 23)); } }`));
+    const outcome = await host.precheck(pvf);
+    assert(outcome.kind === "failed", JSON.stringify(outcome));
+    assertEquals(outcome.error.kind, "directory-limit", outcome.error.message);
+  });
+});
+
+Deno.test("a probe of the outer sandbox that hangs is given up, and does not keep the host from closing", async () => {
+  const directory = await Deno.makeTempDir({ prefix: "kiln-canary-" });
+  try {
+    const bubblewrapPath = `${directory}/bwrap`;
+    // It does what it is asked to but to probe: then it sleeps.
+    const script = `#!/bin/sh\ncase "$*" in *allow-all*) exec sleep 600 ;; *--version*) exit 0 ;; esac\n` +
+      `while [ "$1" != -- ]; do shift; done\nshift\nwhile [ "$1" != -- ]; do shift; done\nshift\nexec "$@"\n`;
+    await Deno.writeTextFile(bubblewrapPath, script, { mode: 0o755 });
+    const sandbox = { outer: "bubblewrap", bubblewrapPath } as const;
+    await withHost({ sandbox, spawnTimeoutMs: 5_000 }, async (host) => {
+      const { problems } = await host.security();
+      assertMatch(problems[0]?.message ?? "", /could not be tried: .*timeout/);
+    });
+    await withHost({ sandbox, spawnTimeoutMs: 600_000 }, async (host) => {
+      const asked = assertRejects(() => host.security(), HostClosedError);
+      while (processesWith(directory).length === 0) await delay(10);
+      await host.close();
+      await asked;
+    });
+    assertEquals(processesWith("sleep 600"), []);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
 const NOWHERE = { bubblewrapPath: "/nonexistent/bwrap" };
 
 Deno.test("a host that insists on bubblewrap does not start without it, and says what is missing", async () => {
@@ -269,6 +310,12 @@ const CANARIES: [what: string, edit: string, notices: RegExp][] = [
     /^keep a capability/,
   ],
   ["--remount-ro", `--remount-ro) shift; n=$((n - 1)) ;;`, /^write (next to|to)/],
+  [
+    "--remount-ro of /proc",
+    `--remount-ro) if [ "$1" = /proc ]; then shift; n=$((n - 1)); else set -- "$@" --remount-ro; fi ;;`,
+    // Whoever is not root cannot open it anyway.
+    Deno.uid() === 0 ? /^open a setting of the kernel/ : /^$/,
+  ],
   ["a bound /etc", `--proc) set -- "$@" --ro-bind /etc /etc --proc ;;`, /^read \/etc\/passwd/],
 ];
 
