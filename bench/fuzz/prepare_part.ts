@@ -1,5 +1,5 @@
 /** Mutated code through prepare workers, without a host around them: most of the cases, since this is what is fast. */
-import { Lab, NEVER } from "../../tests/it/lab.ts";
+import { jobLimits, Lab, NEVER } from "../../tests/it/lab.ts";
 import { processesWith } from "../../tests/it/processes.ts";
 import type { IdleWorker } from "../../src/worker_process/idle_worker.ts";
 import { type PrepareJobOutcome, runPrepareJob } from "../../src/worker_process/prepare_job.ts";
@@ -16,10 +16,9 @@ const LIMITS = {
   codeHash: new Uint8Array(32),
   prepHash: new Uint8Array(32),
   kind: "precheck",
-  maxMemoryPages: 2080,
   wasmExtBulkMemory: false,
   codeBombLimitBytes: 30 * 2 ** 20,
-  timeoutMs: TIMEOUT_MS,
+  limits: jobLimits(TIMEOUT_MS),
 } as const;
 
 /** What code can be at fault for. All else would be the fault of a worker or of the host. */

@@ -1,5 +1,6 @@
 /** What the command says about the walls around workers: a table for people, or one JSON object. */
 import { KILN_VERSION } from "../protocol/version.ts";
+import { shown } from "./report.ts";
 import type { SecurityCapability, SecurityCheck, SecurityReport } from "../security.ts";
 
 /** What a worker cannot do, or what happens to it, in a few words each. */
@@ -29,7 +30,9 @@ export function isSecure({ problems }: SecurityReport): boolean {
 /** One JSON object. */
 export function doctorJson(report: SecurityReport): string {
   const versions = { kiln: KILN_VERSION, deno: Deno.version.deno, v8: Deno.version.v8 };
-  return JSON.stringify({ kind: "doctor", secure: isSecure(report), versions, ...report });
+  const { status: { secureMode: _, ...status }, checks, problems } = report;
+  const secureModeStarts = isSecure(report);
+  return JSON.stringify({ kind: "doctor", secureModeStarts, versions, status, checks, problems });
 }
 
 /** A table. */
@@ -52,7 +55,7 @@ function rows({ capability, holds, tried }: SecurityCheck, { problems }: Securit
   if (holds) return cells(title, "enforced", [tried.join(", ")]);
   const { message, remedy, tolerated } = problems.find((problem) => problem.capability === capability) ?? {};
   const need = tolerated ? "Secure mode does without it." : "Secure mode needs it.";
-  return cells(title, "MISSING", [`${message}`, `How to get it: ${remedy}`, need]);
+  return cells(title, "MISSING", [shown(`${message}`), `How to get it: ${remedy}`, need]);
 }
 
 /** The lines of one row, the texts one below the other. */

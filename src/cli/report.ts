@@ -35,7 +35,7 @@ export const JSON_REPORT: Report = {
  * A text from outside for people's terminals: what could move the cursor, change colours or hide what follows is written out. Only
  * lines stay lines.
  */
-function shown(text: string): string {
+export function shown(text: string): string {
   return text.replace(/(?![\n\t])[\p{Cc}\p{Cf}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
 }
 

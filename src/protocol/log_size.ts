@@ -1,7 +1,9 @@
 /** How much text a log has. */
 import type { WireLogEntry } from "./messages.ts";
 
-/** The most bytes that the text of a log takes: three of UTF-8 for each UTF-16 unit. */
+const encoder = new TextEncoder();
+
+/** The bytes that the text of a log takes. */
 export function logSize(entries: readonly WireLogEntry[]): number {
-  return entries.reduce((sum, entry) => sum + 3 * (entry.target.length + entry.message.length), 0);
+  return entries.reduce((sum, { target, message }) => sum + encoder.encode(target + message).length, 0);
 }

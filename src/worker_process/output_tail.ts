@@ -15,6 +15,8 @@ export class OutputTail {
   constructor(stream: ReadableStream<Uint8Array>, maxBytes: number) {
     this.#tail = new Uint8Array(maxBytes);
     this.ended = this.#drain(stream.getReader({ mode: "byob" }));
+    // A pipe that breaks has told what it had to tell.
+    this.ended.catch(() => {});
   }
 
   /** The last bytes, as text. */

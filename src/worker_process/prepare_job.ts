@@ -83,10 +83,17 @@ async function attempt(
     return exchanged;
   }
   if (exchanged.kind === "limit-broken") return breach(exchanged, limits);
-  if (exchanged.kind === "died") return { kind: "job-died", message: exchanged.message };
+  if (exchanged.kind === "died") {
+    // The kernel's limit on the length of a file is that of the directory.
+    const isTooLong = FILE_TOO_LONG.test(exchanged.message);
+    return { kind: isTooLong ? "directory-limit" : "job-died", message: exchanged.message };
+  }
   if (exchanged.kind !== "answered") return exchanged;
   return await conclude(worker, exchanged.answer, limits, sink);
 }
+
+/** What the system ends a process with that writes a longer file than it may, said by it or by the wrapper around it. */
+const FILE_TOO_LONG = /^The worker process (received signal: SIGXFSZ|exited with status 153)/;
 
 const BREACHES = {
   cpuTimeMs: "timed-out",

@@ -104,7 +104,8 @@ function permissionFlags({ kind, directory }: WorkerCommand): string[] {
 /** The limit of pages is a belt for the one in the module. It holds for the crypto module as well, which needs what it needs. */
 function v8Flags(maxMemoryPages: number): string {
   const pages = Math.max(MIN_WASM_PAGES, maxMemoryPages);
-  return `--max-old-space-size=${MAX_HEAP_MIB},--stack-size=${STACK_KIB},--wasm-max-mem-pages=${pages}`;
+  // The memory of an instance that is done with is freed when a worker asks for it, lest it counts for the next job.
+  return `--max-old-space-size=${MAX_HEAP_MIB},--stack-size=${STACK_KIB},--wasm-max-mem-pages=${pages},--expose-gc`;
 }
 
 /** Without a home, Deno would look one up and keep `localStorage` and caches there, which all workers would share. */

@@ -100,10 +100,31 @@ async function countTree(root: string, count: (bytes: number) => void): Promise<
         `There are directories in the worker's directory that are nested deeper than ${MAX_NESTED_LENGTH} characters of a path`,
       );
     }
-    for await (const { name, isDirectory } of Deno.readDir(path)) {
-      count(isDirectory ? 0 : (await Deno.lstat(join(path, name))).size);
+    for (const { name, isDirectory } of await list(path)) {
+      count(isDirectory ? 0 : await sizeOf(join(path, name)));
       if (isDirectory) unvisited.push(join(path, name));
     }
+  }
+}
+
+/** A directory that cannot be listed may hold anything. One that is gone holds nothing. */
+async function list(path: string): Promise<Deno.DirEntry[]> {
+  try {
+    return await Array.fromAsync(Deno.readDir(path));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw new DirectoryLimitError("There are directories in the worker's directory that cannot be listed", {
+      cause: error,
+    });
+  }
+}
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await Deno.lstat(path)).size;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return 0;
+    throw error;
   }
 }
 

@@ -46,8 +46,8 @@ Deno.test("kiln doctor --json prints one object with every check", async () => {
   const { code, stdout } = await doctor(["--json", "--sandbox=none"]);
   assertEquals(code, 1);
   const found = JSON.parse(stdout);
-  assertEquals(Object.keys(found), ["kind", "secure", "versions", "status", "checks", "problems"]);
-  assertEquals([found.kind, found.secure], ["doctor", false]);
+  assertEquals(Object.keys(found), ["kind", "secureModeStarts", "versions", "status", "checks", "problems"]);
+  assertEquals([found.kind, found.secureModeStarts], ["doctor", false]);
   assertEquals(found.checks.map(({ capability }: { capability: string }) => capability), [...CAPABILITIES]);
   assertEquals(found.problems.map(({ capability }: { capability: string }) => capability), [
     "canIsolateSystem",

@@ -22,7 +22,7 @@ export interface Finding {
 export type Place = "execute" | "prepare";
 
 /** What the host of an attempt's worker is told beside what it is told in production. */
-export interface Differences extends Pick<HostOptions, "denoPath"> {
+export interface Differences extends Pick<HostOptions, "denoPath" | "sandbox"> {
   /** The CPU time of an attempt; four times as much passes before one that sleeps is given up. */
   readonly timeoutMs?: number;
 }
