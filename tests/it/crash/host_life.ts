@@ -39,10 +39,16 @@ await host.precheck(peaceful);
 
 plan.phase = "execute";
 await host.execute(peaceful, job);
+const ended: unknown[] = [];
 const cut = Array.from({ length: UNTIDY_WORKERS }, async (_, number) => {
-  await host.precheck(await pvfOf(`${UNTIDY} // ${number}`)).catch(() => {});
+  const untidy = await pvfOf(`${UNTIDY} /* ${number} */`);
+  ended.push(await host.precheck(untidy).catch((error: unknown) => error));
 });
-while (!await hasBegun()) await delay(1);
+while (!await hasBegun()) {
+  // Without end otherwise: what has ended does not begin.
+  if (ended.length > 0) throw new Error(`A preparation ended that was to go on: ${Deno.inspect(ended)}`);
+  await delay(1);
+}
 
 plan.phase = "prune";
 await host.prune(0);
