@@ -6,7 +6,7 @@ import { SCRIPT_ENGINE } from "./script_engine.ts";
 
 /**
  * What acts are made of. `say` writes to standard output all that it is given, `numbered` makes a frame an answer to the request that
- * the honest one answers, `meanwhile` runs statements in a thread that goes on when the job is over. After its act a worker sleeps for
+ * the honest one answers, `meanwhile` runs statements in a thread, which it gives back and which goes on when the job is over. After its act a worker sleeps for
  * ever, unless the act gives back "go on".
  */
 const MEANS = `
@@ -20,9 +20,8 @@ const numbered = (hex, honest) => {
   frame.set(honest.subarray(5, Math.max(5, Math.min(9, frame.length))), Math.min(5, frame.length));
   return frame;
 };
-const meanwhile = (statements) => {
+const meanwhile = (statements) =>
   new Worker("data:text/javascript," + encodeURIComponent("const sleep = " + sleep + ";" + statements), { type: "module" });
-};
 Object.assign(globalThis, {
   say, sleep, numbered, meanwhile,
   instead(act) {
