@@ -94,9 +94,11 @@ export const imports: Group = {
         const module = new (node("module").Module)("x");
         node("module")._extensions[".json"](module, t.outside);
         return module.exports;`,
-      "a bare name": `await import("kiln-escape")`,
       "a bare name by require": `node("module").createRequire("file:///")("kiln-escape")`,
       "findPackageJSON": `return node("module").findPackageJSON("file://" + t.neighbour + "/own.js")`,
+    }),
+    ...refused("the lack of a place to look", /Requires read access|not a dependency/, {
+      "a bare name": `await import("kiln-escape")`,
     }),
     ...all(REFUSED.file, {
       "a file from its own file": `

@@ -4,14 +4,20 @@ import { ended, type Group, harmless, refused } from "./attempt.ts";
 export const resources: Group = {
   name: "resources",
   attempts: {
+    ...ended(
+      "the watchdog, or the kernel's bound on memory",
+      /"reason":"(hard-timeout|resources-exhausted)"|"kind":"(timed-out|out-of-memory)"/,
+      {
+        "time: threads that are busy beside a main one that sleeps": `
+        for (let i = 0; i < 4; i++) new Worker("data:text/javascript,for(;;);", { type: "module" });
+        await new Promise(() => setTimeout(() => {}, 1e9));`,
+      },
+    ),
     ...ended("the watchdog", /"reason":"hard-timeout"|"kind":"timed-out"/, {
       "time: an endless loop": `for (;;);`,
       "time: microtasks without end": `for (;;) await null;`,
       "time: an expression that backtracks for ever": `/^(a+)+$/.test("a".repeat(64) + "b")`,
       "time: sort with a comparison that loops": `[1, 2].sort(() => { for (;;); })`,
-      "time: threads that are busy beside a main one that sleeps": `
-        for (let i = 0; i < 4; i++) new Worker("data:text/javascript,for(;;);", { type: "module" });
-        await new Promise(() => setTimeout(() => {}, 1e9));`,
     }),
     ...ended(
       "the heap's limit, or the one of memory",
@@ -43,7 +49,10 @@ export const resources: Group = {
     ...harmless("descriptors are the process's own, and it goes on without", /^given back$/, {
       "files: as many as there are": `
         const open = () => {
-          try { return Deno.openSync("."); } catch { return Deno.openSync("own", { write: true, create: true }); }
+          try { return Deno.openSync("."); } catch (error) {
+            if (!(error instanceof Deno.errors.NotCapable)) throw error;
+            return Deno.openSync("own", { write: true, create: true });
+          }
         };
         const all = [];
         try {

@@ -3,6 +3,7 @@ import { assert } from "@std/assert";
 import type { ValidationHost } from "../../../src/host.ts";
 import type { HostOptions } from "../../../src/options.ts";
 import { Pvf } from "../../../src/pvf.ts";
+import { decodeArtifact } from "../../../src/worker/artifact_file.ts";
 import { processesWith } from "../processes.ts";
 import { script } from "../script_engine.ts";
 import { withScriptHost } from "../with_host.ts";
@@ -33,6 +34,8 @@ export type Perform = (body: string) => Promise<string>;
 /** A host whose workers make attempts, and what lies around them. */
 export interface Room {
   readonly perform: Perform;
+  /** Makes attempts one after the other in one process. Nothing comes back if that did not live to tell. */
+  performAll(bodies: readonly string[]): Promise<string[] | undefined>;
   readonly host: ValidationHost;
   readonly outside: Outside;
   readonly targets: Targets;
@@ -52,14 +55,22 @@ export async function inWorkers(
   await withScriptHost({ maxExecuteWorkers: 2, precheckTimeoutMs: timeoutMs, ...options }, async (host, cachePath) => {
     const neighbour = await ask(host, `Deno.cwd()`);
     // It is the first to execute anything, whatever it is started by.
-    const [pid, ...others] = ownExecuteWorkers();
+    const [pid, ...others] = ownExecuteWorkers(cachePath);
     assert(pid !== undefined && others.length === 0, "the neighbour is one process");
     await using outside = await Outside.open(cachePath, { directory: neighbour, pid });
     const { targets } = outside;
     const perform = place === "execute" ? executing(host, targets, timeoutMs) : preparing(host, targets);
-    const isNeighbourAlive = (): boolean => ownExecuteWorkers().includes(pid);
+    const isNeighbourAlive = (): boolean => ownExecuteWorkers(cachePath).includes(pid);
     try {
-      await use({ perform, host, outside, targets, cachePath, isNeighbourAlive });
+      await use({
+        perform,
+        performAll: (bodies) => preparingAll(host, targets, bodies),
+        host,
+        outside,
+        targets,
+        cachePath,
+        isNeighbourAlive,
+      });
     } finally {
       // The servers outside close once nobody is connected any more.
       await host.close();
@@ -74,17 +85,44 @@ export async function makeAttempts(
   differences: Differences = {},
 ): Promise<Finding[]> {
   const findings: Finding[] = [];
-  await inWorkers(place, differences, async ({ perform, outside, isNeighbourAlive }) => {
-    for (const [attempt, { body, expected }] of named(groups)) {
-      const told = await perform(body);
-      const faults = outside.changes();
-      if (told.includes(outside.secret)) faults.unshift("the secret is in the answer");
-      if (isExpected(expected, told) && faults.length === 0) continue;
-      findings.push({ attempt, wanted: describe(expected), found: [told.slice(0, 500), ...faults].join("; ") });
+  await inWorkers(place, differences, async (room) => {
+    for (const batch of batches(named(groups), place === "prepare" ? PREPARED_AT_ONCE : 1)) {
+      if (batch.length > 1 && await allEndAsExpected(batch, room)) continue;
+      for (const attempt of batch) findings.push(...await makeAttempt(attempt, room));
     }
-    if (!isNeighbourAlive()) findings.push({ attempt: "all", wanted: "the neighbour alive", found: "it has ended" });
+    if (room.isNeighbourAlive()) return;
+    findings.push({ attempt: "all", wanted: "the neighbour alive", found: "it has ended" });
   });
   return findings;
+}
+
+type Named = [name: string, attempt: Attempts[string]];
+
+/** How many attempts share a preparation, which has a process of its own. Where one does not end as it must, each gets its own. */
+const PREPARED_AT_ONCE = 40;
+
+/** Attempts that end their worker have it for themselves. */
+function batches(attempts: Named[], size: number): Named[][] {
+  const [ending, others] = [true, false].map((ends) =>
+    attempts.filter(([, a]) => (a.expected.kind === "ended") === ends)
+  );
+  const found = (ending ?? []).map((each) => [each]);
+  for (let at = 0; at < (others?.length ?? 0); at += size) found.push((others ?? []).slice(at, at + size));
+  return found;
+}
+
+async function allEndAsExpected(batch: Named[], { performAll, outside }: Room): Promise<boolean> {
+  const told = await performAll(batch.map(([, { body }]) => body));
+  if (outside.changes().length > 0 || told?.some((each) => each.includes(outside.secret))) return false;
+  return told !== undefined && batch.every(([, { expected }], index) => isExpected(expected, told[index] ?? ""));
+}
+
+async function makeAttempt([attempt, { body, expected }]: Named, { perform, outside }: Room): Promise<Finding[]> {
+  const told = await perform(body);
+  const faults = outside.changes();
+  if (told.includes(outside.secret)) faults.unshift("the secret is in the answer");
+  if (isExpected(expected, told) && faults.length === 0) return [];
+  return [{ attempt, wanted: describe(expected), found: [told.slice(0, 500), ...faults].join("; ") }];
 }
 
 /** Every attempt with a name that no other has. */
@@ -94,9 +132,10 @@ export function named(groups: readonly Group[]): [name: string, attempt: Attempt
   );
 }
 
-/** The processes that this one has started to execute. */
-function ownExecuteWorkers(): number[] {
-  return processesWith("execute-worker").filter((pid) => {
+/** The processes that this one has started to execute, for the host on this cache directory. */
+function ownExecuteWorkers(cachePath: string): number[] {
+  const executing = processesWith("execute-worker");
+  return processesWith(cachePath).filter((pid) => executing.includes(pid)).filter((pid) => {
     try {
       return new RegExp(`^PPid:\\s*${Deno.pid}$`, "m").test(Deno.readTextFileSync(`/proc/${pid}/status`));
     } catch {
@@ -140,6 +179,26 @@ function preparing(host: ValidationHost, targets: Targets): Perform {
     if (outcome.kind !== "failed" || outcome.error.kind !== "prevalidation") return JSON.stringify(outcome);
     return outcome.error.message;
   };
+}
+
+/** The answers are what the preparation makes. */
+async function preparingAll(
+  host: ValidationHost,
+  targets: Targets,
+  bodies: readonly string[],
+): Promise<string[] | undefined> {
+  const code = `{ async prepare() { ${KIT}
+    const told = [];
+    for (const body of ${JSON.stringify(bodies)}) told.push(await perform(body, ${JSON.stringify(targets)}));
+    return new TextEncoder().encode(JSON.stringify(told));
+  } }`;
+  const pvf = await Pvf.fromCode(script(code));
+  await host.precheck(pvf);
+  const artifact = host.artifacts.get(pvf.artifactId);
+  if (artifact?.state !== "prepared") return undefined;
+  const hash = (hex: string): Uint8Array => Uint8Array.fromHex(hex.slice(2));
+  const origin = { codeHash: hash(pvf.codeHash), prepHash: hash(pvf.prepHash) };
+  return JSON.parse(new TextDecoder().decode(decodeArtifact(await Deno.readFile(artifact.path), origin)));
 }
 
 /** What an attempt says of its own end, by the key under which it says it. */
