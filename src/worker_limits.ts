@@ -9,8 +9,8 @@ import { wallClockLimitMs } from "./worker_process/limits.ts";
  * for, and of its code's own memory, which the executor parameters set.
  *
  * A breach has an outcome of its own. A preparation that takes too much process memory fails as `out-of-memory`, an execution is
- * `possibly-invalid` with `memory-limit`; too much output is `invalid` with `output-limit`; too much in the worker's directory is
- * `directory-limit`; of too much log the end is kept, and `logDropped` counts the rest.
+ * `possibly-invalid` with `memory-limit`; too much output is `invalid` with `output-limit`; too much in a
+ * preparation's directory is `directory-limit`; of too much log the end is kept, and `logDropped` counts the rest.
  *
  * @example A host for engines that write files
  * ```ts
@@ -41,13 +41,13 @@ export interface WorkerLimits {
    */
   readonly logBytes: number;
   /**
-   * How many entries of every kind a worker's directory may have, at any depth. The PVF engine has one.
+   * How many entries of every kind a preparation may have in its worker's directory, at any depth. The PVF engine has one.
    *
    * @default {64}
    */
   readonly directoryFiles: number;
   /**
-   * How long all files in a worker's directory may be together, in bytes. The artifact is one of them.
+   * How long all files there may be together, in bytes. The artifact is one of them. An execution cannot write any.
    *
    * @default {268435456}
    */
