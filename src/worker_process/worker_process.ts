@@ -1,5 +1,5 @@
 /** A running worker, seen from the host: its pipes, its end, its directory. */
-import { retry, RetryError } from "@std/async/retry";
+import { retry } from "@std/async/retry";
 import { encodeFrame, type FrameKind } from "../protocol/frame.ts";
 import { FrameSource, type Received } from "./frame_stream.ts";
 import { OutputTail } from "./output_tail.ts";
@@ -144,7 +144,8 @@ export class WorkerProcess {
         jitter: 0,
       });
     } catch (error) {
-      const cause = error instanceof RetryError ? error.cause : error;
+      // What was tried several times tells of the last time.
+      const cause = error instanceof Error ? error.cause ?? error : error;
       this.#onWarning(`Cannot delete the worker directory "${this.directory.path}"`, cause);
     }
   }
