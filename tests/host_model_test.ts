@@ -199,7 +199,7 @@ class FakeProcess {
     this.state = "ended";
     this.request = undefined;
     this.#end = how;
-    this.#exited.resolve({ success: false, code: 1, signal: null });
+    this.#exited.resolve({ success: false, code: 1, signal: how.includes("SIGTRAP") ? "SIGTRAP" : null });
     this.#answer.promise.catch(() => {});
     this.#answer.reject(new EndOfOutput("The output ended"));
     this.#onExit?.();

@@ -228,7 +228,7 @@ Deno.test("a probe of the outer sandbox that hangs is given up, and does not kee
   try {
     const bubblewrapPath = `${directory}/bwrap`;
     // It does what it is asked to but to probe: then it sleeps.
-    const script = `#!/bin/sh\ncase "$*" in *allow-all*) exec sleep 600 ;; *--version*) exit 0 ;; esac\n` +
+    const script = `#!/bin/sh\ncase "$*" in *allow-all*) exec sleep 603 ;; *--version*) exit 0 ;; esac\n` +
       `while [ "$1" != -- ]; do shift; done\nshift\nwhile [ "$1" != -- ]; do shift; done\nshift\nexec "$@"\n`;
     await Deno.writeTextFile(bubblewrapPath, script, { mode: 0o755 });
     const sandbox = { outer: "bubblewrap", bubblewrapPath } as const;
@@ -238,11 +238,11 @@ Deno.test("a probe of the outer sandbox that hangs is given up, and does not kee
     });
     await withHost({ sandbox, spawnTimeoutMs: 600_000 }, async (host) => {
       const asked = assertRejects(() => host.security(), HostClosedError);
-      while (processesWith(directory).length === 0) await delay(10);
+      while (processesWith("sleep\x00603").length === 0) await delay(10);
       await host.close();
       await asked;
     });
-    assertEquals(processesWith("sleep 600"), []);
+    assertEquals(processesWith("sleep\x00603"), []);
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
