@@ -20,8 +20,8 @@ export const resources: Group = {
       "time: sort with a comparison that loops": `[1, 2].sort(() => { for (;;); })`,
     }),
     ...ended(
-      "the heap's limit, or the one of memory",
-      /"reason":"(resources-exhausted|memory-limit)"|"kind":"out-of-memory"|<--- Last few GCs --->/,
+      "the heap's limit, or the one of memory, or the one of CPU time where collecting garbage takes long",
+      /"reason":"(resources-exhausted|memory-limit|hard-timeout)"|"kind":"(out-of-memory|timed-out)"|<--- Last few GCs --->/,
       {
         "memory: a heap without end": `const all = []; for (;;) all.push(new Array(1_000_000).fill(all.length + 0.5));`,
       },
