@@ -19,11 +19,12 @@ export const GOOD_SCRIPTS = {
   burn: "{ run({ params }) { burn(20); return params; } }",
   sleep: "{ run({ params }) { Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 30); return params; } }",
   files: `{
-    run({ params }) {
+    prepare({ code }) {
       Deno.mkdirSync("a/b", { recursive: true });
       for (const name of ["one", "a/two", "a/b/three"]) Deno.writeFileSync(name, new Uint8Array(10_000));
-      return params;
+      return code;
     },
+    run({ params }) { return params; },
   }`,
   log: `{
     run({ params, log }) {
