@@ -61,7 +61,8 @@ async function run(options: OuterProbeOptions): Promise<ProbeReport> {
       canWrite: true,
       bounds: outer.bounds,
     });
-    const env = workerEnvironment();
+    // Nothing of Deno's is to answer in the place of the outer sandbox.
+    const { DENO_WEBGPU_BACKEND: _, ...env } = workerEnvironment();
     const { success, stdout, stderr } = await runToEnd(
       path,
       { args, env },

@@ -45,7 +45,7 @@ export async function probeSecurity(options: ProbeOptions): Promise<SecurityRepo
   const program = await WorkerProgram.write(options.programPath, probeEngine);
   try {
     const environment = { ...options.environment, mainPath: program.mainPath };
-    const probed = await Promise.all(KINDS.map((kind) => probe(environment, kind, options.signal)));
+    const probed = await all(KINDS.map((kind) => probe(environment, kind, options.signal)));
     const inner = findings((capability) => inAll(probed.map((found) => found[capability])));
     const outer = await probeOuter(environment, options);
     options.signal.throwIfAborted();
@@ -72,6 +72,12 @@ async function probeOuter(
 
 /** They are not given the same grants. */
 const KINDS: readonly WorkerKind[] = ["prepare-worker", "execute-worker"];
+
+/** Waits for all of them, also where one rejects: none may be at work any more when the directory is given up. */
+async function all<T>(work: Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(work);
+  return await Promise.all(work);
+}
 
 /** What holds in every kind of worker holds. */
 function inAll(found: SecurityFinding[]): SecurityFinding {

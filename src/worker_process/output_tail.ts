@@ -1,3 +1,8 @@
+import { deadline } from "@std/async/deadline";
+
+/** How long a stream may go on when its process has ended, in milliseconds. */
+const END_GRACE_MS = 1_000;
+
 /** How much is read at a time: all that a pipe holds. */
 const CHUNK_BYTES = 64 * 1024;
 
@@ -6,6 +11,7 @@ const CHUNK_BYTES = 64 * 1024;
  * memory, since one buffer is read into again and again.
  */
 export class OutputTail {
+  readonly #reader: ReadableStreamBYOBReader;
   readonly #tail: Uint8Array;
   #length = 0;
   /** Resolves at the end of the stream. */
@@ -14,7 +20,8 @@ export class OutputTail {
   /** `stream` has to be one of bytes. */
   constructor(stream: ReadableStream<Uint8Array>, maxBytes: number) {
     this.#tail = new Uint8Array(maxBytes);
-    this.ended = this.#drain(stream.getReader({ mode: "byob" }));
+    this.#reader = stream.getReader({ mode: "byob" });
+    this.ended = this.#drain();
     // A pipe that breaks has told what it had to tell.
     this.ended.catch(() => {});
   }
@@ -24,11 +31,16 @@ export class OutputTail {
     return new TextDecoder().decode(this.#tail.subarray(0, this.#length)).trim();
   }
 
-  async #drain(reader: ReadableStreamBYOBReader): Promise<void> {
+  /** Waits for the end of the stream, once its process has ended. Whoever else holds the pipe open then is not waited for. */
+  async end(): Promise<void> {
+    await deadline(this.ended, END_GRACE_MS).catch(() => this.#reader.cancel());
+  }
+
+  async #drain(): Promise<void> {
     let buffer = new Uint8Array(CHUNK_BYTES);
     for (;;) {
-      const { value, done } = await reader.read(buffer);
-      if (done) return;
+      const { value, done } = await this.#reader.read(buffer);
+      if (done || value === undefined) return;
       this.#append(value);
       // Reading takes a buffer away and gives its memory back with the bytes.
       buffer = new Uint8Array(value.buffer);

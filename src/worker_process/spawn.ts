@@ -5,6 +5,7 @@ import { exchange } from "./exchange.ts";
 import { IdleWorker } from "./idle_worker.ts";
 import type { OuterBounds, OuterSandbox } from "./outer_sandbox.ts";
 import { workerCommand } from "./sandbox.ts";
+import { settling } from "./settling.ts";
 import { WorkerDir } from "./worker_dir.ts";
 import type { WorkerKind } from "./worker_kind.ts";
 import { WorkerProcess } from "./worker_process.ts";
@@ -41,6 +42,7 @@ export async function spawnWorker(
   signal.throwIfAborted();
   const worker = await startProcess(environment, kind, maxMemoryPages);
   worker.maxMemoryPages = maxMemoryPages;
+  if (environment.outer) worker.mayBeKilled = settling(worker.exited);
   try {
     await shakeHands(worker, environment, signal);
     return new IdleWorker(worker);

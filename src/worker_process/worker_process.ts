@@ -40,6 +40,8 @@ export class WorkerProcess {
   jobs = 0;
   /** The pages (64 KiB each) that code may have here. */
   maxMemoryPages = 0;
+  /** Resolves when the process is old enough to be killed. */
+  mayBeKilled: Promise<void> = Promise.resolve();
   /** The artifact file that an execute worker has bound, for its whole life. */
   boundTo: string | undefined;
   readonly #child: Deno.ChildProcess;
@@ -117,7 +119,7 @@ export class WorkerProcess {
   /** How the process ended and the end of what it wrote to its standard error. */
   async describeEnd(): Promise<string> {
     const { code, signal } = await this.exited;
-    await this.#stderr.ended;
+    await this.#stderr.end();
     const end = signal ? `received signal: ${signal}` : `exited with status ${code}${signalOf(code)}`;
     return this.#stderr.text ? `${end}: ${this.#stderr.text}` : end;
   }
@@ -132,9 +134,10 @@ export class WorkerProcess {
   }
 
   async #retire(): Promise<void> {
+    await this.mayBeKilled;
     this.#kill();
     await this.exited;
-    await Promise.allSettled([this.#output.cancel(), this.#input.abort(), this.#stderr.ended]);
+    await Promise.allSettled([this.#output.cancel(), this.#input.abort(), this.#stderr.end()]);
     try {
       // A wrapper may end before what it wraps, which the kernel then ends at once, but not at the very same moment.
       await retry(() => this.directory.remove(), {
