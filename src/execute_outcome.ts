@@ -142,8 +142,8 @@ export interface InvalidOutcome {
  * - `job-error`: the job failed in a way that the worker did not expect
  * - `resources-exhausted`: memory or native stack ran out below the limits that hold for everyone
  * - `memory-limit`: the worker's process took more memory than it may, by its resident set
- * - `directory-limit`: there were more entries or bytes in the worker's directory than there may be
- * - `could-not-clear-worker-dir`: the worker's directory could not be cleared, which a job can bring about by deleting it
+ * - `directory-limit`: there were more entries or bytes in the worker's directory than there may be, although the job cannot write
+ * - `could-not-clear-worker-dir`: the worker's directory could not be cleared, although the job cannot write
  * - `runtime-construction`: the artifact could not be loaded; it was removed, and the next request prepares it anew
  * - `corrupted-artifact`: the artifact is not what was prepared; it was removed, and the next request prepares it anew
  *

@@ -16,9 +16,9 @@
 export interface SecurityStatus {
   /** Whether the host starts only if nothing is missing that matters. */
   readonly secureMode: boolean;
-  /** A worker can read its own directory only. */
+  /** A worker can read no file, but for what is in its own directory where it executes. */
   readonly canConfineReads: boolean;
-  /** A worker can write its own directory only. */
+  /** A worker can write no file, but for what is in its own directory where it prepares. */
   readonly canConfineWrites: boolean;
   /** A worker can neither connect to anything nor listen on a port of its choice. Only the outer sandbox keeps it from every port. */
   readonly canDenyNetwork: boolean;

@@ -59,7 +59,7 @@ async function bind(
     throw new Error(`Cannot run "${path}" on a worker that has bound "${worker.boundTo}"`);
   }
   try {
-    // A copy: through a link, a worker could write to what others are given.
+    // A copy: a worker is given what it reads, and never a way to what others are given.
     await Deno.copyFile(path, worker.directory.file(ARTIFACT));
   } catch (error) {
     return internal("could-not-copy-artifact", errorText(error));

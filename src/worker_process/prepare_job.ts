@@ -77,11 +77,8 @@ async function attempt(
   using watch = watchDirectory(worker.directory, limits);
   const exchanging = exchangeJob(worker, request, PREPARE_RESPONSE, { timeoutMs: limits.wallTimeMs, signal });
   const exchanged = await Promise.race([exchanging, watch.broken]);
-  if (exchanged.kind === "directory-limit") {
-    // The worker's end, which follows, also ends the exchange. Nobody wants to know how.
-    exchanging.catch(() => {});
-    return exchanged;
-  }
+  // The worker's end, which follows, also ends the exchange.
+  if (exchanged.kind === "directory-limit") return exchanged;
   if (exchanged.kind === "limit-broken") return breach(exchanged, limits);
   if (exchanged.kind === "died") {
     // The kernel's limit on the length of a file is that of the directory.

@@ -20,7 +20,7 @@ const MIN_WASM_PAGES = 4096;
 export interface WorkerCommand {
   readonly denoPath: string;
   readonly kind: WorkerKind;
-  /** The worker program's main file. It is outside of the worker's directory, which the worker may write. */
+  /** The worker program's main file. It is outside of the worker's directory, which a worker that prepares may write. */
   readonly mainPath: string;
   /** Passed on to the program, so that it can compare them with its own. */
   readonly versions: readonly string[];

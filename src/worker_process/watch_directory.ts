@@ -1,6 +1,7 @@
 /**
  * Looks at a worker's directory while its job runs. The worker's own watchdog cannot: whoever may write there may not read there.
  */
+import { errorText } from "../error_text.ts";
 import { DirectoryLimitError, type DirectoryLimits, type WorkerDir } from "./worker_dir.ts";
 
 /** How long it takes from one look to the next, in milliseconds. A job that is over by then is looked at once, at its end. */
@@ -20,7 +21,7 @@ export function watchDirectory(directory: WorkerDir, limits: DirectoryLimits): D
     try {
       await directory.check(limits);
     } catch (error) {
-      if (error instanceof DirectoryLimitError) return resolve({ kind: "directory-limit", message: error.message });
+      if (error instanceof DirectoryLimitError) return resolve({ kind: "directory-limit", message: errorText(error) });
       // What comes and goes meanwhile cannot always be looked at. At the end of the job there is another look.
     }
     if (timer !== undefined) timer = setTimeout(look, POLL_MS);

@@ -113,6 +113,7 @@ async function list(path: string): Promise<Deno.DirEntry[]> {
     return await Array.fromAsync(Deno.readDir(path));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
+    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
     throw new DirectoryLimitError("There are directories in the worker's directory that cannot be listed", {
       cause: error,
     });
