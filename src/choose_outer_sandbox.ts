@@ -1,10 +1,10 @@
 /** Decides whether a host's workers get the second wall, and what it bounds. */
 import type { ResolvedHostOptions } from "./options.ts";
-import { type OuterBounds, OuterSandbox, OuterSandboxError } from "./worker_process/outer_sandbox.ts";
+import { OuterSandbox, OuterSandboxError, type OuterWall } from "./worker_process/outer_sandbox.ts";
 
 /** The wall, or why there is none. */
 export type OuterChoice =
-  | { readonly outer: { readonly sandbox: OuterSandbox; readonly bounds: OuterBounds } }
+  | { readonly outer: OuterWall }
   | { readonly outer?: undefined; readonly missing: string };
 
 /**

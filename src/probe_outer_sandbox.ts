@@ -3,14 +3,14 @@ import { toJavaScript } from "./worker_process/program.ts";
 import outerProbe from "./worker_process/outer_probe.ts" with { type: "text" };
 import { errorText } from "./error_text.ts";
 import type { SecurityFinding } from "./security.ts";
-import { MAX_OPEN_FILES, type OuterBounds, type OuterSandbox } from "./worker_process/outer_sandbox.ts";
+import { MAX_OPEN_FILES, type OuterWall } from "./worker_process/outer_sandbox.ts";
 import { runToEnd } from "./worker_process/run_to_end.ts";
 import { workerEnvironment } from "./worker_process/sandbox.ts";
 import { WorkerDir } from "./worker_process/worker_dir.ts";
 
 /** What probing the outer sandbox needs. */
 export interface OuterProbeOptions {
-  readonly outer: { readonly sandbox: OuterSandbox; readonly bounds: OuterBounds };
+  readonly outer: OuterWall;
   readonly denoPath: string;
   /** A fresh path in the cache directory. */
   readonly directoryPath: string;

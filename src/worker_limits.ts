@@ -1,5 +1,5 @@
 /** What a worker may use for any job, as the owner of a host decides it. */
-import type { JobLimits } from "./protocol/job_limits.ts";
+import { type JobLimits, PAGE_BYTES } from "./protocol/job_limits.ts";
 import { MAX_LOG_BYTES, MAX_RESULT_BYTES } from "./protocol/messages.ts";
 import type { Pvf } from "./pvf.ts";
 import { wallClockLimitMs } from "./worker_process/limits.ts";
@@ -61,8 +61,6 @@ const DEFAULTS: WorkerLimits = {
   directoryFiles: 64,
   directoryBytes: 256 * 2 ** 20,
 };
-
-const PAGE_BYTES = 65_536;
 
 /** The least and the most that each may be. */
 const RANGES: Readonly<Record<keyof WorkerLimits, readonly [number, number]>> = {

@@ -1,13 +1,16 @@
 /** What a job may use, in one bag: the host fills it, the worker and its watchdog keep to it, and the host checks what it can see. */
 import { type Codec, struct, u32, u64 } from "./scale.ts";
 
+/** What a page of a code's memory has, in bytes. */
+export const PAGE_BYTES = 65_536;
+
 /** The limits of one job. */
 export interface JobLimits {
   /** CPU time, in milliseconds. */
   cpuTimeMs: number;
   /** Time from the request to the answer, in milliseconds. The host alone watches it: a worker that is stopped cannot. */
   wallTimeMs: number;
-  /** Pages (64 KiB each) of the code's own memory. */
+  /** Pages of the code's own memory. */
   memoryPages: number;
   /** The resident set of the worker's process, in bytes. */
   processMemoryBytes: number;

@@ -3,7 +3,7 @@ import { join } from "@std/path";
 /**
  * Removes a directory with everything in it, whatever a worker built there. Symbolic links are removed, never followed.
  *
- * `Deno.remove` alone will not do: it recurses on the native stack, and a worker that renames directories into one
+ * `Deno.remove` alone will not do: it recurses on the native stack, and whoever renames directories into one
  * another can nest them some ten thousand levels deep, past any path length, which overflows that stack and takes the
  * host's process with it. So every nested directory is first lifted up into `root`, one level at a time, which needs
  * short paths only; what is left is two levels deep.

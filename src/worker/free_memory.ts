@@ -1,10 +1,8 @@
 /** Frees what earlier jobs have left. */
-import type { JobLimits } from "../protocol/job_limits.ts";
+import { type JobLimits, PAGE_BYTES } from "../protocol/job_limits.ts";
 
 /** V8 offers it by a flag. */
 const { gc } = globalThis as { gc?: () => void };
-
-const PAGE_BYTES = 65_536;
 
 /**
  * Every job has an instance of its own. The memory of the last one stays until V8 collects it, which it does when its own heap is full:

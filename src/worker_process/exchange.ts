@@ -7,7 +7,7 @@ import { FrameError, type FrameKind } from "../protocol/frame.ts";
 import type { JobLimits, WatchedLimit } from "../protocol/job_limits.ts";
 import { LAST_WORDS, type LastWords } from "../protocol/messages.ts";
 import { ScaleError } from "../protocol/scale.ts";
-import { EndOfOutput, UnaskedOutput } from "./frame_stream.ts";
+import { EndOfOutput, type Received, UnaskedOutput } from "./frame_stream.ts";
 import type { WorkerProcess } from "./worker_process.ts";
 
 /** How an exchange ended. */
@@ -64,17 +64,22 @@ export async function exchange<Q extends Numbered, A extends Numbered>(
   return exchanged.kind === "answered" ? { ...exchanged, answer: exchanged.answer.message } : exchanged;
 }
 
-/** Sends a job and waits for the answer to it, or for what the worker's watchdog says in its place. */
+/**
+ * Sends a job and waits for the answer to it, or for what the worker's watchdog says in its place. The signal ends the worker at once;
+ * the exchange then rejects with its reason.
+ */
 export async function exchangeJob<Q extends Numbered & { limits: JobLimits }, A extends Numbered>(
   worker: WorkerProcess,
   request: Request<Q>,
   answerKind: FrameKind<A>,
-  limits: ExchangeLimits,
+  signal: AbortSignal,
 ): Promise<JobExchange<A>> {
-  const exchanged = await converse(worker, request, () => worker.receiveOr(answerKind, LAST_WORDS), limits);
+  const { limits } = request.message;
+  const receive = (): Promise<Received<A, LastWords>> => worker.receiveOr(answerKind, LAST_WORDS);
+  const exchanged = await converse(worker, request, receive, { timeoutMs: limits.wallTimeMs, signal });
   if (exchanged.kind !== "answered") return exchanged;
   const { answer } = exchanged;
-  if (answer.came === "instead") return broken(answer.message, request.message.limits);
+  if (answer.came === "instead") return broken(answer.message, limits);
   return { ...exchanged, answer: answer.message };
 }
 

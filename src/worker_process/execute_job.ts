@@ -67,7 +67,7 @@ async function bind(
   const limits = { ...job.limits, cpuTimeMs: BIND_TIMEOUT_MS, wallTimeMs: BIND_TIMEOUT_MS };
   const message = { ...artifact, requestId: worker.nextRequestId(), limits };
   const request = { kind: BIND_REQUEST, message };
-  const exchanged = await exchangeJob(worker, request, BIND_RESPONSE, { timeoutMs: limits.wallTimeMs, signal });
+  const exchanged = await exchangeJob(worker, request, BIND_RESPONSE, signal);
   // Nobody limited the CPU time of it: it is the time that any artifact has.
   if (exchanged.kind === "limit-broken" && exchanged.limit === "cpuTimeMs") {
     return possiblyInvalid("wall-clock-timeout", describeBreach(exchanged, limits));
@@ -87,7 +87,7 @@ async function execute(worker: WorkerProcess, job: ExecuteJob, signal: AbortSign
   const { params, povBombLimitBytes, limits } = job;
   const message = { requestId: worker.nextRequestId(), params, povBombLimitBytes, limits };
   const request = { kind: EXECUTE_REQUEST, message };
-  const exchanged = await exchangeJob(worker, request, EXECUTE_RESPONSE, { timeoutMs: limits.wallTimeMs, signal });
+  const exchanged = await exchangeJob(worker, request, EXECUTE_RESPONSE, signal);
   if (exchanged.kind !== "answered") return unanswered(exchanged, limits);
   const { answer, wallTimeMs } = exchanged;
   const cpuTimeMs = answer.cpuTimeUs / 1000;

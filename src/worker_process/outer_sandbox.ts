@@ -35,6 +35,12 @@ export interface OuterBounds {
   readonly fileBytes: number;
 }
 
+/** The second wall of a host's workers, and what the kernel bounds by it. */
+export interface OuterWall {
+  readonly sandbox: OuterSandbox;
+  readonly bounds: OuterBounds;
+}
+
 /**
  * The outer sandbox that is asked for cannot be used.
  *

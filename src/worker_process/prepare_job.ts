@@ -75,7 +75,7 @@ async function attempt(
   const { limits } = job;
   const request = { kind: PREPARE_REQUEST, message: { ...job, requestId: worker.nextRequestId() } };
   using watch = watchDirectory(worker.directory, limits);
-  const exchanging = exchangeJob(worker, request, PREPARE_RESPONSE, { timeoutMs: limits.wallTimeMs, signal });
+  const exchanging = exchangeJob(worker, request, PREPARE_RESPONSE, signal);
   const exchanged = await Promise.race([exchanging, watch.broken]);
   // The worker's end, which follows, also ends the exchange.
   if (exchanged.kind === "directory-limit") return exchanged;

@@ -2,7 +2,7 @@
  * The walls around a worker process: Deno's permissions and V8's limits. A worker reads or writes its own directory and nothing else.
  * Each flag closes a hole that was found by trying; none is there for show.
  */
-import { type OuterBounds, type OuterSandbox, programDirectoryOf } from "./outer_sandbox.ts";
+import { type OuterWall, programDirectoryOf } from "./outer_sandbox.ts";
 import type { WorkerKind } from "./worker_kind.ts";
 
 /** The heap that JavaScript itself may use in a worker. Code and memory of WebAssembly are not in it. */
@@ -29,7 +29,7 @@ export interface WorkerCommand {
   /** The pages (64 KiB each) that the code's memory may have there. */
   readonly maxMemoryPages: number;
   /** The second wall, if there is one. */
-  readonly outer?: { readonly sandbox: OuterSandbox; readonly bounds: OuterBounds } | undefined;
+  readonly outer?: OuterWall | undefined;
 }
 
 /** The command that starts a worker. */

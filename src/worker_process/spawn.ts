@@ -1,9 +1,10 @@
 /** Starts workers. */
+import { PAGE_BYTES } from "../protocol/job_limits.ts";
 import { HANDSHAKE, READY } from "../protocol/messages.ts";
 import { KILN_VERSION } from "../protocol/version.ts";
 import { exchange } from "./exchange.ts";
 import { IdleWorker } from "./idle_worker.ts";
-import type { OuterBounds, OuterSandbox } from "./outer_sandbox.ts";
+import type { OuterBounds, OuterWall } from "./outer_sandbox.ts";
 import { workerCommand } from "./sandbox.ts";
 import { settling } from "./settling.ts";
 import { WorkerDir } from "./worker_dir.ts";
@@ -25,7 +26,7 @@ export interface SpawnEnvironment {
   /** How long a worker may take from its start to the end of its handshake, in milliseconds. */
   readonly spawnTimeoutMs: number;
   /** The second wall, if there is one, and what the kernel bounds by it besides the memory of code. */
-  readonly outer?: { readonly sandbox: OuterSandbox; readonly bounds: OuterBounds } | undefined;
+  readonly outer?: OuterWall | undefined;
   /** A fresh absolute path in the cache directory that begins with `prefix`. */
   newPath(prefix: `worker-dir-${string}`): string;
   /** Told what went wrong where nobody waits for an answer. */
@@ -81,8 +82,6 @@ async function startProcess(
     throw new SpawnError(`Cannot start a worker: "${denoPath}" cannot be run`, { cause: error });
   }
 }
-
-const PAGE_BYTES = 65_536;
 
 function withMemory(bounds: OuterBounds, pages: number): OuterBounds {
   return { ...bounds, dataBytes: bounds.dataBytes + pages * PAGE_BYTES };

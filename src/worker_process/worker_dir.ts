@@ -94,7 +94,7 @@ function counter({ directoryFiles, directoryBytes }: DirectoryLimits): (bytes: n
 async function countTree(root: string, count: (bytes: number) => void): Promise<void> {
   const unvisited = [root];
   for (let path = unvisited.pop(); path !== undefined; path = unvisited.pop()) {
-    // Who nests directories by renaming them gets further down than any path leads.
+    // Further down than any path leads nothing could be listed.
     if (path.length - root.length > MAX_NESTED_LENGTH) {
       throw new DirectoryLimitError(
         `There are directories in the worker's directory that are nested deeper than ${MAX_NESTED_LENGTH} characters of a path`,
