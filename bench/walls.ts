@@ -10,16 +10,11 @@ import { OuterSandbox } from "../src/worker_process/outer_sandbox.ts";
 import { runPrepareJob } from "../src/worker_process/prepare_job.ts";
 import { BOUNDS, PATHS } from "../tests/it/bubblewrap.ts";
 import { jobLimits, Lab, NEVER, prepareJob } from "../tests/it/lab.ts";
-import { SCRIPT_ENGINE } from "../tests/it/script_engine.ts";
+import { SCRIPT_ENGINE, UNWATCHED_ENGINE } from "../tests/it/script_engine.ts";
 import { median, ms, time } from "./measure.ts";
 
 const ROUNDS = 30;
 const LATER_JOBS = 20;
-
-/** A worker whose jobs nobody watches from inside. */
-const UNWATCHED = `globalThis.Worker = class {
-  postMessage(memory) { new Int32Array(memory, 0, 2)[0] = 1; }
-};\n${SCRIPT_ENGINE}`;
 
 interface Variant {
   readonly name: string;
@@ -45,7 +40,7 @@ export async function measureWalls(): Promise<void> {
 
 async function open(): Promise<Variant[]> {
   const directory = await Deno.makeTempDir({ prefix: "kiln-bench-" });
-  const variants = [await variant("no watchdog", UNWATCHED), await variant("watchdog", SCRIPT_ENGINE)];
+  const variants = [await variant("no watchdog", UNWATCHED_ENGINE), await variant("watchdog", SCRIPT_ENGINE)];
   for (
     const [name, prlimitPath] of [["and bubblewrap", "/nonexistent"], ["and bubblewrap, prlimit", PATHS.prlimitPath]]
   ) {

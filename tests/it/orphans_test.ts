@@ -5,12 +5,7 @@ import { toFileUrl } from "@std/path";
 import { BEGIN, hasBegun, isHeldOpen } from "./begun.ts";
 import { hostGrants, resolutionFlags, ROOT } from "./deno_process.ts";
 import { processesWith } from "./processes.ts";
-import { SCRIPT_ENGINE } from "./script_engine.ts";
-
-/** `(module (func (export "run") (loop (br 0))))` */
-const ENDLESS_WASM = "0061736d010000000104016000000302010007070103" + "72756e00000a0901070003400c000b0b";
-
-const SPIN = "for (;;);";
+import { SCRIPT_ENGINE, SPIN } from "./script_engine.ts";
 
 /** Does something again and again, come what may. */
 function forever(statement: string): string {
@@ -21,14 +16,8 @@ const JUNK = "new Uint8Array(4096).fill(65)";
 
 /** What a worker is doing that does not end by itself. */
 const BUSY: Record<string, string> = {
-  "spins in JavaScript": `{ run() { ${BEGIN} ${SPIN} } }`,
-  "spins in WebAssembly": `{
-    run() {
-      const { exports } = new WebAssembly.Instance(new WebAssembly.Module(Uint8Array.fromHex("${ENDLESS_WASM}")));
-      ${BEGIN}
-      exports.run();
-    }
-  }`,
+  "spins in JavaScript": `{ run() { ${BEGIN} ${SPIN.JavaScript} } }`,
+  "spins in WebAssembly": `{ run() { ${BEGIN} ${SPIN.WebAssembly} } }`,
   "sleeps": `{ run() { ${BEGIN} Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0); } }`,
   "writes files": `{ prepare() { ${BEGIN} ${forever(`Deno.writeTextFileSync("file" + Date.now() % 10, "text");`)} } }`,
   "floods its standard error": `{ run() { ${BEGIN} ${forever(`Deno.stderr.writeSync(${JUNK});`)} } }`,
@@ -46,19 +35,21 @@ const BUSY: Record<string, string> = {
     run() {
       if (globalThis.words) new Int32Array(words.buffer, 0, 2)[1] = 0;
       ${BEGIN}
-      ${SPIN}
+      ${SPIN.JavaScript}
     }
   }`,
   "is done, and has left a thread and what keeps its process from ending": `{
     run() {
       Deno.exit = process.exit = () => {};
-      addEventListener("unload", () => { ${SPIN} });
-      new Worker("data:text/javascript," + encodeURIComponent(${JSON.stringify(BEGIN + SPIN)}), { type: "module" });
+      addEventListener("unload", () => { ${SPIN.JavaScript} });
+      new Worker("data:text/javascript," + encodeURIComponent(${
+    JSON.stringify(BEGIN + SPIN.JavaScript)
+  }), { type: "module" });
       return "";
     }
   }`,
-  "prepares": `{ prepare() { ${BEGIN} ${SPIN} } }`,
-  "loads an artifact": `{ load() { ${BEGIN} ${SPIN} }, run() {} }`,
+  "prepares": `{ prepare() { ${BEGIN} ${SPIN.JavaScript} } }`,
+  "loads an artifact": `{ load() { ${BEGIN} ${SPIN.JavaScript} }, run() {} }`,
 };
 
 /** It floods its standard output once the host is stopped: a host that reads that puts an end to it. */

@@ -14,7 +14,7 @@ import { BOUNDS, outerTest, PATHS } from "./bubblewrap.ts";
 import { deno, hostGrants, resolutionFlags, ROOT } from "./deno_process.ts";
 import { Lab } from "./lab.ts";
 import { processesWith } from "./processes.ts";
-import { script, SCRIPT_ENGINE } from "./script_engine.ts";
+import { script, SCRIPT_ENGINE, SPIN, UNWATCHED_ENGINE } from "./script_engine.ts";
 import { withHost, withScriptHost } from "./with_host.ts";
 
 const SANDBOX: SandboxOptions = { outer: "bubblewrap" };
@@ -41,20 +41,21 @@ async function execute(code: string, timeoutMs = 20_000, engineSource = SCRIPT_E
   return outcome;
 }
 
-const SPIN = "for (;;);";
-/** A worker whose watchdog never looks. */
-const UNWATCHED = `globalThis.Worker = class {
-  postMessage(memory) { new Int32Array(memory, 0, 2)[0] = 1; }
-};\n${SCRIPT_ENGINE}`;
 const HEAP = "const all = []; for (;;) all.push(new Array(1000).fill({}));";
 const BUFFERS = "const all = []; for (;;) all.push(new Uint8Array(2 ** 26).fill(1));";
 
 /** What a job does, and what must come of it: as without bubblewrap, but for the names of signals. */
 const ENDS: Record<string, [body: string, kind: string, reason: string, message: RegExp, engine?: string]> = {
-  "burns its CPU time": [SPIN, "invalid", "hard-timeout", /ms of CPU time/],
-  "burns its CPU time unwatched": [SPIN, "possibly-invalid", "wall-clock-timeout", /2000 ms/, UNWATCHED],
+  "burns its CPU time": [SPIN.JavaScript, "invalid", "hard-timeout", /ms of CPU time/],
+  "burns its CPU time unwatched": [
+    SPIN.JavaScript,
+    "possibly-invalid",
+    "wall-clock-timeout",
+    /2000 ms/,
+    UNWATCHED_ENGINE,
+  ],
   "is killed": [
-    `Deno.kill(Deno.pid, "SIGKILL"); ${SPIN}`,
+    `Deno.kill(Deno.pid, "SIGKILL"); ${SPIN.JavaScript}`,
     "possibly-invalid",
     "ambiguous-job-death",
     /exited with status 137 \(SIGKILL\)/,
@@ -78,7 +79,7 @@ outerTest("in bubblewrap, a job that fills V8's heap is possibly-invalid for res
 });
 
 outerTest("in bubblewrap, the kernel bounds the memory of a worker without a watchdog", async () => {
-  const outcome = await execute(`{ run() { ${BUFFERS} } }`, 20_000, UNWATCHED);
+  const outcome = await execute(`{ run() { ${BUFFERS} } }`, 20_000, UNWATCHED_ENGINE);
   assert(outcome.kind === "possibly-invalid", JSON.stringify(outcome));
   assertMatch(outcome.message, /Array buffer allocation failed|out of memory/);
 });
@@ -132,13 +133,13 @@ outerTest("in bubblewrap, a symbolic link to a file outside leads nowhere", asyn
 function doomedHost(cachePath: string): string {
   const options = {
     cachePath,
-    engineSource: UNWATCHED,
+    engineSource: UNWATCHED_ENGINE,
     spawnTimeoutMs: 20_000,
     sandbox: SANDBOX,
     maxExecuteWorkers: 3,
   };
   const codes = [
-    `{ run() { ${BEGIN} ${SPIN} } }`,
+    `{ run() { ${BEGIN} ${SPIN.JavaScript} } }`,
     `{
     run() { ${BEGIN} Deno.kill(Deno.pid, "SIGSTOP"); }
   }`,

@@ -41,3 +41,17 @@ export const engine = {
 export function script(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }
+
+/** The same, in workers whose watchdog never looks. */
+export const UNWATCHED_ENGINE = `globalThis.Worker = class {
+  postMessage(memory) { new Int32Array(memory, 0, 2)[0] = 1; }
+};\n${SCRIPT_ENGINE}`;
+
+/** Statements that never come to an end, one in each language that a worker may be busy in. */
+export const SPIN = {
+  JavaScript: "for (;;);",
+  /** `(module (func (export "run") (loop (br 0))))` */
+  WebAssembly: `new WebAssembly.Instance(new WebAssembly.Module(Uint8Array.fromHex(
+    "0061736d01000000010401600000030201000707010372756e00000a0901070003400c000b0b"
+  ))).exports.run();`,
+};

@@ -13,6 +13,7 @@ import {
 import { deno, hostGrants, resolutionFlags, ROOT } from "./deno_process.ts";
 import { Lab, NEVER } from "./lab.ts";
 import { processesWith } from "./processes.ts";
+import { wrapDeno } from "./sandbox/deno_wrapper.ts";
 
 /** Probes on a fresh cache directory, with another `deno` if one is given, and checks that nothing is left. */
 async function probe(denoPath = Deno.execPath(), signal = NEVER): Promise<SecurityReport> {
@@ -90,16 +91,11 @@ const CANARIES: readonly Canary[] = [
   },
 ];
 
-/** A program that starts `deno` with all its arguments but one. */
-async function writeWrapper(directory: string, { flag, variable }: Canary): Promise<string> {
-  const [pattern = "-", replacement] = flag ?? [];
-  const instead = replacement === undefined ? ":" : `set -- "$@" "${replacement}"`;
-  const set = variable === undefined ? "" : `export ${variable}="${directory}/${variable}"\n`;
-  const loop =
-    `for arg do\n  shift\n  case "$arg" in\n    ${pattern}) ${instead} ;;\n    *) set -- "$@" "$arg" ;;\n  esac\ndone\n`;
-  const path = `${directory}/deno`;
-  await Deno.writeTextFile(path, `#!/bin/sh\n${set}${loop}exec "${Deno.execPath()}" "$@"\n`, { mode: 0o755 });
-  return path;
+/** A program that starts `deno` as the canary says. */
+function writeWrapper(directory: string, { flag, variable }: Canary): Promise<string> {
+  const [pattern, replacement] = flag ?? [];
+  const changes = pattern === undefined ? [] : [{ pattern, by: replacement === undefined ? [] : [replacement] }];
+  return wrapDeno(directory, changes, variable === undefined ? {} : { [variable]: `${directory}/${variable}` });
 }
 
 for (const canary of CANARIES) {

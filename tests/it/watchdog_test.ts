@@ -13,19 +13,10 @@ import { runPrepareJob } from "../../src/worker_process/prepare_job.ts";
 import { Lab, NEVER, prepareJob } from "./lab.ts";
 import { BEGIN, begunDirectory } from "./begun.ts";
 import { processesWith } from "./processes.ts";
-import { script, SCRIPT_ENGINE } from "./script_engine.ts";
+import { script, SCRIPT_ENGINE, SPIN, UNWATCHED_ENGINE } from "./script_engine.ts";
 import { withScriptHost } from "./with_host.ts";
 
 const NO_PARAMS = new Uint8Array();
-
-/** `(module (func (export "run") (loop (br 0))))` */
-const ENDLESS_WASM = "0061736d010000000104016000000302010007070103" + "72756e00000a0901070003400c000b0b";
-
-/** Statements that never come to an end, one in each language that a worker may be busy in. */
-const SPIN = {
-  JavaScript: "for (;;);",
-  WebAssembly: `new WebAssembly.Instance(new WebAssembly.Module(Uint8Array.fromHex("${ENDLESS_WASM}"))).exports.run();`,
-};
 
 const SLEEP = "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);";
 
@@ -164,11 +155,7 @@ Deno.test("a job that ends after the watchdog has decided to end it gives no ans
 });
 
 Deno.test("a worker without its watchdog is ended by the host, by wall-clock time", async () => {
-  const without = `
-    globalThis.Worker = class {
-      postMessage(memory) { new Int32Array(memory, 0, 2)[0] = 1; }
-    };`;
-  const outcome = await execute(`{ run() { ${SPIN.JavaScript} } }`, 200, { engineSource: without + SCRIPT_ENGINE });
+  const outcome = await execute(`{ run() { ${SPIN.JavaScript} } }`, 200, { engineSource: UNWATCHED_ENGINE });
   assertBad(outcome, "possibly-invalid", "wall-clock-timeout", "800 ms");
 });
 
